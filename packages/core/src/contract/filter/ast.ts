@@ -55,16 +55,21 @@ type Fields<M, Prefix extends string = '', Depth extends readonly unknown[] = []
             : Fields<NonNullable<M[F]>, `${Prefix}${F}.`, [...Depth, 0]>)
     }[keyof M & string]
 
-type FieldFilters<M> = string extends keyof M
-  ? { readonly [path: string]: FieldFilter<MetadataValue> | readonly Filter<M>[] | Filter<M> | undefined }
-  : { readonly [E in Fields<M> as E[0]]?: FieldFilter<E[1]> }
+/** A filter over metadata of any shape. */
+export interface AnyFilter {
+  readonly [path: string]: FieldFilter<MetadataValue> | readonly AnyFilter[] | AnyFilter | undefined
+}
+
+interface TypedLogic<M> {
+  readonly $and?: readonly Filter<M>[]
+  readonly $or?: readonly Filter<M>[]
+  readonly $not?: Filter<M>
+}
 
 /**
  * The filter as users write it: `{ year: { $gte: 2020 }, $or: [{ licence: 'MIT' }, { tags: { $contains: 'db' } }] }`.
  * With a metadata type of one's own, a misspelt field or a value of the wrong type does not compile.
  */
-export type Filter<M = Metadata> = FieldFilters<M> & {
-  readonly $and?: readonly Filter<M>[]
-  readonly $or?: readonly Filter<M>[]
-  readonly $not?: Filter<M>
-}
+export type Filter<M = Metadata> = string extends keyof M
+  ? AnyFilter
+  : { readonly [E in Fields<M> as E[0]]?: FieldFilter<E[1]> } & TypedLogic<M>
