@@ -1,0 +1,6 @@
+export {
+  type PineconeEmulator,
+  type PineconeEmulatorConfig,
+  type PineconeEmulatorOptions,
+  startPineconeEmulator,
+} from './emulator.ts'
