@@ -1,0 +1,185 @@
+import { clearBlock, encodeQuery, type Metric, outlierBias, rowFactors } from './encode.js'
+import { createKernel, type Kernel } from './kernel.js'
+import { biasOffset, blockBytes, blockRows, chunkBytes, rowOffset, scaleOffset, strideOf } from './layout.js'
+
+/** Most candidates one scan returns. */
+export const maxCandidates = 8192
+
+// The memory starts with the heap of candidates, the results of `encode`, a vector's floats, and a query's codes.
+const encodedAt = maxCandidates * 8
+const floatsAt = encodedAt + 16
+const queryAt = (stride: number): number => floatsAt + stride * 4
+const blocksAt = (stride: number): number => queryAt(stride) + stride * 2
+
+/** A matrix would grow beyond its limit: the caller scans by SQL instead. */
+export class MatrixLimitError extends Error {}
+
+/** The best candidates by the codes, best first. */
+export interface Candidates {
+  readonly slots: Int32Array
+  /** Approximations in the metric's own unit: cosine, dot product, or q·x − ‖x‖² / 2 for euclidean. */
+  readonly scores: Float64Array
+}
+
+/** Bytes a matrix of `slots` slots takes. */
+export const matrixBytes = (dimensions: number, slots: number): number => {
+  const stride = strideOf(dimensions)
+  return blocksAt(stride) + Math.ceil(slots / blockRows) * blockBytes(stride)
+}
+
+/**
+ * The int8 codes of one collection, in the memory of a kernel: one row a slot. A cache of what the database holds,
+ * and never more than that: it can be dropped at any time.
+ */
+export class CodeMatrix {
+  readonly #kernel: Kernel
+  readonly #metric: Metric
+  readonly #stride: number
+  readonly #blockBytes: number
+  readonly #base: number
+  readonly #limit: number
+  readonly #outliers = new Set<number>()
+  #blocks = 0
+  // Views of the kernel's memory, made anew when it grows.
+  #bytes: Int8Array
+  #floats: Float32Array
+  #doubles: Float64Array
+
+  constructor(dimensions: number, metric: Metric, limitBytes: number, kernel: Kernel = createKernel()) {
+    this.#kernel = kernel
+    this.#metric = metric
+    this.#stride = strideOf(dimensions)
+    this.#blockBytes = blockBytes(this.#stride)
+    this.#base = blocksAt(this.#stride)
+    this.#limit = limitBytes
+    if (this.#base > limitBytes) throw new MatrixLimitError()
+    kernel.reserve(this.#base)
+    this.#bytes = new Int8Array(kernel.buffer())
+    this.#floats = new Float32Array(kernel.buffer())
+    this.#doubles = new Float64Array(kernel.buffer())
+  }
+
+  /** Memory in use, in bytes. */
+  get bytes(): number {
+    return this.#bytes.byteLength
+  }
+
+  /** Rows the codes can't represent (norms beyond 1e±12): to be compared exactly in every query. */
+  get outliers(): ReadonlySet<number> {
+    return this.#outliers
+  }
+
+  /** Makes room for the slots below `slots`; throws a MatrixLimitError beyond the limit. */
+  reserve(slots: number): void {
+    const blocks = Math.ceil(slots / blockRows)
+    if (blocks <= this.#blocks) return
+    const end = this.#base + blocks * this.#blockBytes
+    if (end > this.#limit) throw new MatrixLimitError()
+    try {
+      this.#kernel.reserve(end)
+    } catch (cause) {
+      throw new MatrixLimitError('the memory could not be had', { cause })
+    }
+    this.#bytes = new Int8Array(this.#kernel.buffer())
+    this.#floats = new Float32Array(this.#kernel.buffer())
+    this.#doubles = new Float64Array(this.#kernel.buffer())
+    for (; this.#blocks < blocks; this.#blocks++) clearBlock(this.#floats, this.#block(this.#blocks))
+  }
+
+  /** Puts a row into a slot, in place of what was there. */
+  set(slot: number, vector: Float32Array): void {
+    this.reserve(slot + 1)
+    const block = this.#block(Math.floor(slot / blockRows))
+    const row = slot % blockRows
+    const floats = this.#floats
+    floats.set(vector, floatsAt / 4)
+    floats.fill(0, floatsAt / 4 + vector.length, floatsAt / 4 + this.#stride)
+    this.#kernel.encode(floatsAt, this.#stride, block + rowOffset(row, this.#stride), encodedAt)
+    const squares = this.#doubles[encodedAt / 8] as number
+    const { scale, bias } = rowFactors(squares, floats[encodedAt / 4 + 2] as number, this.#metric)
+    floats[(block + scaleOffset) / 4 + row] = scale
+    floats[(block + biasOffset) / 4 + row] = bias
+    if (bias === outlierBias) this.#outliers.add(slot)
+    else this.#outliers.delete(slot)
+  }
+
+  /** Empties a slot. */
+  remove(slot: number): void {
+    this.#outliers.delete(slot)
+    if (slot >= this.#blocks * blockRows) return
+    const block = this.#block(Math.floor(slot / blockRows))
+    this.#floats[(block + scaleOffset) / 4 + (slot % blockRows)] = Number.NaN
+    this.#floats[(block + biasOffset) / 4 + (slot % blockRows)] = 0
+  }
+
+  /** Takes a persisted chunk, as `chunk` gives it, in place of the block of the same index. */
+  loadChunk(index: number, chunk: Uint8Array): void {
+    if (chunk.byteLength !== chunkBytes(this.#stride)) throw new RangeError('a chunk of codes has the wrong length')
+    this.reserve((index + 1) * blockRows)
+    const block = this.#block(index)
+    new Uint8Array(this.#bytes.buffer).set(chunk, block + scaleOffset)
+    const biasAt = (block + biasOffset) / 4
+    for (let row = 0; row < blockRows; row++) {
+      const slot = index * blockRows + row
+      if (this.#floats[biasAt + row] === outlierBias) this.#outliers.add(slot)
+      else this.#outliers.delete(slot)
+    }
+  }
+
+  /** A copy of a block as it is persisted: scales, biases, codes. */
+  chunk(index: number): Uint8Array {
+    this.reserve((index + 1) * blockRows)
+    const start = this.#block(index) + scaleOffset
+    return new Uint8Array(this.#bytes.buffer).slice(start, start + chunkBytes(this.#stride))
+  }
+
+  /**
+   * The `count` best rows by the codes (at most `maxCandidates`), among `among` where given: ascending, distinct slots.
+   * Undefined where the codes can't represent the query.
+   */
+  candidates(query: Float32Array, count: number, among?: Int32Array): Candidates | undefined {
+    const target = new Int16Array(this.#bytes.buffer, queryAt(this.#stride), this.#stride)
+    const encoded = encodeQuery(target, this.#stride, query, this.#metric)
+    if (encoded === undefined) return undefined
+    const capacity = Math.min(count, maxCandidates)
+    const mode = among === undefined ? 0 : this.#mask(among)
+    const length = this.#kernel.scan(
+      this.#base,
+      this.#blocks,
+      this.#stride,
+      queryAt(this.#stride),
+      encoded.biasFactor,
+      0,
+      capacity,
+      mode,
+    )
+    const order = Array.from({ length }, (_, i) => i)
+    const scoreOf = (i: number): number => this.#floats[2 * i] as number
+    const heapSlots = new Int32Array(this.#bytes.buffer, 0, 2 * length)
+    order.sort((a, b) => scoreOf(b) - scoreOf(a) || (heapSlots[2 * a + 1] as number) - (heapSlots[2 * b + 1] as number))
+    return {
+      slots: Int32Array.from(order, (i) => heapSlots[2 * i + 1] as number),
+      scores: Float64Array.from(order, (i) => scoreOf(i) * encoded.unit),
+    }
+  }
+
+  #block(index: number): number {
+    return this.#base + index * this.#blockBytes
+  }
+
+  /** Writes the mask; returns the faster mode for its density (measured: see README). */
+  #mask(among: Int32Array): number {
+    const bytes = this.#bytes
+    for (let b = 0; b < this.#blocks; b++) bytes.fill(0, this.#block(b), this.#block(b) + scaleOffset)
+    const slots = this.#blocks * blockRows
+    for (const slot of among) {
+      if (slot >= slots) continue
+      const at = this.#base + Math.floor(slot / blockRows) * this.#blockBytes + ((slot % blockRows) >> 3)
+      bytes[at] = (bytes[at] as number) | (1 << (slot & 7))
+    }
+    return among.length < slots / 10 ? 2 : 1
+  }
+}
+
+/** Bytes of one persisted chunk of a collection with `dimensions`. */
+export const chunkBytesFor = (dimensions: number): number => chunkBytes(strideOf(dimensions))
