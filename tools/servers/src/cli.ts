@@ -67,7 +67,8 @@ program
   .argument('[names...]', 'servers (default: all)')
   .option('--kill', 'by SIGKILL at once')
   .action(async (words: string[], options: { kill?: boolean }) => {
-    const stopped = await down(namesFrom(words), { signal: options.kill ? 'SIGKILL' : 'SIGTERM' })
+    const signal = options.kill ? 'SIGKILL' : 'SIGTERM'
+    const stopped = await down(namesFrom(words), { signal, onProgress: progressPrinter() })
     note(stopped.length > 0 ? `Stopped: ${stopped.join(', ')}` : 'None was running.')
   })
 

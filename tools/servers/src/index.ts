@@ -133,14 +133,19 @@ export const up = async (names?: readonly ServerName[], options: UpOptions = {})
 /** Stops servers that were started here; answers which ones ran. The user's own are left alone. */
 export const down = async (
   names?: readonly ServerName[],
-  options: { signal?: 'SIGTERM' | 'SIGKILL' } = {},
+  options: { signal?: 'SIGTERM' | 'SIGKILL'; onProgress?: (event: Event) => void } = {},
 ): Promise<ServerName[]> => {
   const ran = await Promise.all(
     definitions(names).map(async (server) => {
       if (isExternal(server, await stateOf(server))) return false
       // SIGTERM means "cleanly", and that is another signal for some.
       const signal = options.signal === 'SIGKILL' ? 'SIGKILL' : undefined
-      return locked(server, () => end(server, signal))
+      return locked(
+        server,
+        () => end(server, signal),
+        (pid) =>
+          options.onProgress?.({ name: server.name, phase: 'waiting', detail: `process ${pid} is busy with it` }),
+      )
     }),
   )
   return definitions(names).flatMap((server, index) => (ran[index] ? [server.name] : []))

@@ -218,7 +218,7 @@ export const start = async (
         progress('starting', `it runs without answering (${messageOf(error)}), so it is started anew`)
       }
     }
-    await stop(running, server.stopSignal ?? 'SIGTERM')
+    await stop(running, server.stopSignal ?? 'SIGTERM', current ? 3_000 : undefined)
   }
   await prepare(server, progress)
   if (options.fresh) {
