@@ -47,11 +47,13 @@ export const isPrepared = async (server: ServerDefinition): Promise<boolean> =>
   !server.prepare || (await readOrNothing(stampOf((await placesOf(server)).install))) !== undefined
 
 const checkNeeds = async (server: ServerDefinition): Promise<void> => {
-  const problems: string[] = []
-  for (const need of server.needs) {
-    const problem = await need.check()
-    if (problem) problems.push(`${problem}. Usual way to install it: ${need.install}`)
-  }
+  const found = await Promise.all(
+    server.needs.map(async (need) => {
+      const problem = await need.check()
+      return problem ? [`${problem}. Usual way to install it: ${need.install}`] : []
+    }),
+  )
+  const problems = found.flat()
   if (problems.length > 0)
     throw new ServerError(`${server.name} lacks: ${problems.join('; ')}`, {
       next: `Install that, then run this again; or set ${Object.keys(server.env(server.ports))[0]} to a server of your own.`,
@@ -61,8 +63,9 @@ const checkNeeds = async (server: ServerDefinition): Promise<void> => {
 export const prepare = async (server: ServerDefinition, progress: Progress): Promise<void> => {
   const places = await placesOf(server)
   await mkdir(places.folder, { recursive: true })
-  if (await isPrepared(server)) return
+  if (server.prepare && (await isPrepared(server))) return
   await checkNeeds(server)
+  if (!server.prepare) return
   progress('preparing', `${server.version} from ${server.source} (about ${server.prepareSeconds} s)`)
   await rm(places.prepareLog, { force: true })
   const started = Date.now()
@@ -231,6 +234,8 @@ export const start = async (
   try {
     ready = await startOnce(server, state?.ports)
   } catch (error) {
+    // Something may have been uninstalled since it was prepared; that is a clearer answer.
+    await checkNeeds(server)
     // A second time: the port may have been taken meanwhile, or what was killed was still letting go.
     progress('starting', `once more, for it failed: ${messageOf(error)}`)
     ready = await startOnce(server, state?.ports)
