@@ -1,1 +1,17 @@
+/** VERITAS: one document in a vector, a graph and a relational store at once, and one search over all of them. */
+
+export { type LoadedConfig, loadConfig } from './config/load.js'
+export * from './config/types.js'
 export * from './contract/index.js'
+export type { Reference, StoredDocument, StoredReference, VeritasDocument } from './documents/types.js'
+export type { Embedder, EmbedderKind } from './embedders/embedder.js'
+export { type HashedEmbedderOptions, hashedEmbedder } from './embedders/hashed.js'
+export type { DatabaseEvents } from './events.js'
+export type { BackendHealth, HealthReport, OverallHealth } from './health/probe.js'
+export type { BackendVerification, VerifyStep } from './health/verify-backends.js'
+export { CALL_CHANNEL } from './interceptors/telemetry.js'
+export type { CallSettings, CollectionSummary, DatabaseManager, StoreSettings } from './manager.js'
+export { openDatabase } from './open.js'
+export type * from './search/types.js'
+export type * from './store/results.js'
+export type { StreamOptions } from './store/stream.js'

@@ -91,20 +91,17 @@ export class VeritasError extends Error {
     )
   }
 
-  /** The same error with what was missing filled in (backend, role, operation): what is set already stays. */
+  /** The same error with what was missing filled in (backend, role, operation): what is set already stays, but for a new `message`. */
   static from(
     error: unknown,
-    context: Omit<VeritasErrorOptions, 'message' | 'code'> & { code?: ErrorCode },
+    context: Omit<VeritasErrorOptions, 'message' | 'code'> & { readonly code?: ErrorCode },
+    message?: string,
   ): VeritasError {
-    if (VeritasError.is(error)) return new VeritasError({ ...context, ...toOptions(error) })
-    if (isAbort(error))
-      return new VeritasError({ ...context, code: 'ABORTED', message: 'The operation was aborted.', cause: error })
-    return new VeritasError({
-      code: 'INTERNAL',
-      ...context,
-      message: error instanceof Error ? error.message : String(error),
-      cause: error,
-    })
+    if (VeritasError.is(error))
+      return new VeritasError({ ...context, ...toOptions(error), ...(message !== undefined && { message }) })
+    const text = message ?? (error instanceof Error ? error.message : String(error))
+    if (isAbort(error)) return new VeritasError({ ...context, code: 'ABORTED', message: text, cause: error })
+    return new VeritasError({ code: 'INTERNAL', ...context, message: text, cause: error })
   }
 
   /** Plain data for logs; the cause is left out, since native errors may carry connection strings. */

@@ -50,6 +50,10 @@ export interface Backend<R extends RoleName = never> {
 export interface PluginContext {
   /** The roles that this backend will be asked for. */
   readonly roles: readonly RoleName[]
+  /** How many connections a pool should hold, unless the plugin's own options say otherwise. */
+  readonly poolSize: number
+  /** How long the manager lets one call take, in milliseconds: for server-side limits, unless the plugin's own options say otherwise. */
+  readonly queryTimeoutMs: number
 }
 
 /** A plugin of which nothing more is known than the contract. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { invalid } from './errors.js'
 
 declare const brand: unique symbol
@@ -44,16 +44,17 @@ export const ZERO_VERSION: Version = '0'.repeat(24) as Version
 const isWellFormed = (text: string): boolean => text.isWellFormed()
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, 'utf8')
 
+/** Parts as one text in which ('a', 'bc') and ('ab', 'c') stay apart. */
+const lengthPrefixed = (...parts: readonly string[]): string =>
+  parts.map((part) => `${utf8Bytes(part)}:${part}`).join('')
+
 /**
  * The document's key: the first 128 bits of SHA-256 over the length-prefixed (tenant, collection, id), in hexadecimal.
  * @throws VeritasError VALIDATION for an id that is empty, over 512 bytes, or not well-formed Unicode.
  */
 export function documentKey(scope: Scope, id: string): Key {
   checkId(id)
-  const hash = createHash('sha256')
-  // Length prefixes keep ('a', 'bc') and ('ab', 'c') apart.
-  for (const part of [scope.tenant ?? '', scope.collection, id]) hash.update(`${utf8Bytes(part)}:`).update(part)
-  return hash.digest('hex').slice(0, 32) as Key
+  return hash('sha256', lengthPrefixed(scope.tenant ?? '', scope.collection, id)).slice(0, 32) as Key
 }
 
 /** Checks a document id. @throws VeritasError VALIDATION */
@@ -219,9 +220,10 @@ export function typeName(value: unknown): string {
  */
 export function physicalName(prefix: string, scope: Scope, maxLength = 48): string {
   checkScope(scope)
-  const hash = createHash('sha256')
-  for (const part of [scope.tenant ?? '', scope.collection, String(scope.incarnation ?? 0)])
-    hash.update(`${utf8Bytes(part)}:`).update(part)
+  const digest = hash(
+    'sha256',
+    lengthPrefixed(scope.tenant ?? '', scope.collection, String(scope.incarnation ?? 0)),
+  ).slice(0, 16)
   const slug = (text: string): string =>
     text
       .toLowerCase()
@@ -230,5 +232,5 @@ export function physicalName(prefix: string, scope: Scope, maxLength = 48): stri
   const head = slug(prefix) || 'veritas'
   const room = maxLength - head.length - 18
   const readable = room > 0 ? slug(scope.collection).slice(0, room) : ''
-  return [head, readable, hash.digest('hex').slice(0, 16)].filter(Boolean).join('_')
+  return [head, readable, digest].filter(Boolean).join('_')
 }

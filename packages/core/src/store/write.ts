@@ -1,0 +1,360 @@
+import type { ResolvedConfig } from '../config/types.js'
+import { type RoleName, VeritasError } from '../contract/errors.js'
+import type { RoleTypes } from '../contract/plugin.js'
+import type { Outcome } from '../contract/records.js'
+import type { RelationalRole } from '../contract/roles/relational.js'
+import type { Key, Version } from '../contract/values.js'
+import { chunkText, type Passage } from '../documents/chunk.js'
+import {
+  contentHash,
+  DOCUMENT_TABLE,
+  type Projection,
+  projectDocument,
+  projectTombstone,
+  type VersionedDocument,
+} from '../documents/project.js'
+import type { NormalisedDocument } from '../documents/types.js'
+import { embedAll } from '../embedders/embedder.js'
+import type { Events } from '../events.js'
+import { type ConnectedBackend, withRoles } from './backends.js'
+import { type Collection, type Collections, EXTERNAL_EMBEDDER } from './collections.js'
+import { LEG_WRITERS, type LegInput } from './legs.js'
+import { type LegStatus, quorum, type StoreResult } from './results.js'
+import type { SchemaKeeper } from './schema.js'
+import type { VersionSource } from './versions.js'
+
+export interface WriterParts {
+  readonly backends: readonly ConnectedBackend[]
+  readonly authority: RelationalRole
+  readonly roles: Partial<RoleTypes>
+  readonly versions: VersionSource
+  readonly collections: Collections
+  readonly schema: SchemaKeeper
+  readonly config: ResolvedConfig
+  readonly events: Events
+}
+
+export interface WriteOptions {
+  readonly signal?: AbortSignal
+  /** Leaves documents alone whose content is stored already. */
+  readonly skipUnchanged?: boolean
+}
+
+/** What became of a document that could not even be tried. */
+export type WriteAnswer = StoreResult | VeritasError
+
+interface Existing {
+  readonly version: Version
+  readonly createdDate: Date | null
+  readonly contentHash: string | null
+  readonly deleted: boolean
+}
+
+/** The write path: embed → version → project → check → all legs at the same time. */
+export class DocumentWriter {
+  readonly #parts: WriterParts
+  readonly #roleNames: readonly RoleName[]
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts
+    this.#roleNames = parts.backends.flatMap((b) => b.roles)
+  }
+
+  /** Writes a batch of one collection; an answer a document. */
+  async write(
+    collection: Collection,
+    documents: readonly NormalisedDocument[],
+    options: WriteOptions = {},
+  ): Promise<readonly WriteAnswer[]> {
+    const { signal } = options
+    await this.#ensure('relational', collection, documents, signal)
+    const existing = await this.#existing(
+      collection,
+      documents.map((d) => d.key),
+      signal,
+    )
+    const answers: WriteAnswer[] = new Array(documents.length)
+    const pending: { index: number; document: NormalisedDocument; hash: string }[] = []
+    documents.forEach((document, index) => {
+      const before = existing.get(document.key)
+      const hash = contentHash(document)
+      if (options.skipUnchanged && before && !before.deleted && before.contentHash === hash)
+        answers[index] = this.#unchanged(document, before.version)
+      else pending.push({ index, document, hash })
+    })
+    if (pending.length === 0) return answers
+
+    const passages = await this.#embed(
+      collection,
+      pending.map((p) => p.document),
+      signal,
+    )
+    const versions = await this.#parts.versions.next(pending.length)
+    const ready: { index: number; input: LegInput; id: string }[] = []
+    const seen = new Set<Key>()
+    pending.forEach(({ index, document, hash }, i) => {
+      const own = passages[i]
+      const version = versions[i]
+      if (own === undefined || version === undefined) return
+      if (VeritasError.is(own)) {
+        answers[index] = own
+        return
+      }
+      const before = existing.get(document.key)
+      const createdDate = document.createdDate ?? (before && !before.deleted ? before.createdDate : null) ?? new Date()
+      const projection = projectDocument({
+        document,
+        version,
+        createdDate,
+        contentHash: hash,
+        passages: own,
+        embedderId: collection.embedder,
+      })
+      const refusal = this.#refusal(projection)
+      if (refusal) answers[index] = refusal
+      else
+        ready.push({
+          index,
+          id: document.id,
+          input: { ...projection, version, existed: before !== undefined || seen.has(document.key) },
+        })
+      seen.add(document.key)
+    })
+    const results = await this.#writeLegs(collection, ready, signal)
+    results.forEach((result, i) => {
+      answers[(ready[i] as { index: number }).index] = result
+    })
+    return answers
+  }
+
+  /** Leaves tombstones in place of documents. One answer an id; a document that is not there is left alone. */
+  async delete(
+    collection: Collection,
+    documents: readonly { readonly key: Key; readonly id: string }[],
+    signal?: AbortSignal,
+  ): Promise<readonly (StoreResult & { existed: boolean })[]> {
+    const existing = await this.#existing(
+      collection,
+      documents.map((d) => d.key),
+      signal,
+    )
+    const versions = await this.#parts.versions.next(documents.length)
+    const there = documents.flatMap((document, index) => {
+      const before = existing.get(document.key)
+      const version = versions[index]
+      if (!before || before.deleted || version === undefined) return []
+      const records = projectTombstone({ ...document, collection: collection.scope.collection }, version)
+      return [{ index, id: document.id, input: { ...records, version, existed: true } }]
+    })
+    const results = await this.#writeLegs(collection, there, signal)
+    const answers = new Map(there.map((t, i) => [t.index, results[i]]))
+    return documents.map((document, index) => {
+      const answer = answers.get(index)
+      return answer
+        ? { ...answer, existed: true }
+        : {
+            ...this.#unchanged(document, existing.get(document.key)?.version ?? (versions[index] as Version)),
+            existed: false,
+          }
+    })
+  }
+
+  async #existing(
+    collection: Collection,
+    keys: readonly Key[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<Key, Existing>> {
+    const rows = await this.#parts.authority.get({
+      scope: collection.scope,
+      table: DOCUMENT_TABLE,
+      keys,
+      columns: ['created_date', 'content_hash', 'deleted'],
+      ...(signal && { signal }),
+    })
+    return new Map(
+      rows.map((row) => {
+        this.#parts.versions.observe(row.version)
+        const { created_date, content_hash, deleted } = row.values
+        return [
+          row.key,
+          {
+            version: row.version,
+            createdDate: created_date instanceof Date ? created_date : null,
+            contentHash: typeof content_hash === 'string' ? content_hash : null,
+            deleted: deleted === true,
+          },
+        ]
+      }),
+    )
+  }
+
+  /** Passages with embeddings, or the reason why a document cannot have them. One call of the embedder's for the whole batch. */
+  async #embed(
+    collection: Collection,
+    documents: readonly NormalisedDocument[],
+    signal?: AbortSignal,
+  ): Promise<readonly (VersionedDocument['passages'] | VeritasError)[]> {
+    if (!this.#roleNames.includes('vector')) return documents.map(() => [])
+    const plans = await Promise.all(
+      documents.map(
+        async (document): Promise<readonly (Passage & { readonly vector?: Float32Array })[] | VeritasError> => {
+          if (document.embedding) return this.#given(collection, document, document.embedding)
+          if (collection.embedder !== EXTERNAL_EMBEDDER) return chunkText(document.text, this.#parts.config.chunk)
+          return new VeritasError({
+            code: 'VALIDATION',
+            path: 'document.embedding',
+            message: `document.embedding: is missing, and the collection "${collection.scope.collection}" holds embeddings that come with the documents: give one of ${collection.dimensions} dimensions.`,
+          })
+        },
+      ),
+    )
+    const texts = plans.flatMap((plan) =>
+      VeritasError.is(plan) ? [] : plan.filter((p) => p.vector === undefined).map((p) => p.text),
+    )
+    const vectors =
+      texts.length > 0 ? await embedAll(this.#parts.collections.embedderOf(collection), texts, 'document', signal) : []
+    let next = 0
+    return plans.map((plan) =>
+      VeritasError.is(plan) ? plan : plan.map((p) => ({ ...p, vector: p.vector ?? (vectors[next++] as Float32Array) })),
+    )
+  }
+
+  #given(
+    collection: Collection,
+    document: NormalisedDocument,
+    vector: Float32Array,
+  ): VersionedDocument['passages'] | VeritasError {
+    if (collection.embedder !== EXTERNAL_EMBEDDER && this.#parts.config.embedder === undefined)
+      return new VeritasError({
+        code: 'VALIDATION',
+        path: 'document.embedding',
+        message: `document.embedding: the collection "${collection.scope.collection}" is embedded by ${collection.embedder}; embeddings from elsewhere cannot be mixed in. Leave it out, or use another collection.`,
+      })
+    if (vector.length !== collection.dimensions)
+      return new VeritasError({
+        code: 'VALIDATION',
+        path: 'document.embedding',
+        message: `document.embedding: has ${vector.length} dimensions, the collection "${collection.scope.collection}" has ${collection.dimensions}.`,
+      })
+    return [{ text: document.text, start: 0, end: document.text.length, vector }]
+  }
+
+  /** What any leg would refuse, before anything is written. */
+  #refusal(projection: Projection): VeritasError | undefined {
+    const { vector, graph, relational } = this.#parts.roles
+    const issues = [
+      ...(relational?.check([projection.row]) ?? []),
+      ...(vector?.check(projection.vectors) ?? []),
+      ...(graph?.check([projection.node, ...projection.placeholders], projection.edges.edges) ?? []),
+    ]
+    const issue = issues[0]
+    return (
+      issue && new VeritasError({ code: 'VALIDATION', path: issue.path, message: `${issue.path}: ${issue.message}` })
+    )
+  }
+
+  async #writeLegs(
+    collection: Collection,
+    items: readonly { readonly id: string; readonly input: LegInput }[],
+    signal?: AbortSignal,
+  ): Promise<readonly StoreResult[]> {
+    if (items.length === 0) return []
+    const inputs = items.map((i) => i.input)
+    const groups = await Promise.all(
+      this.#parts.backends.map((backend) => this.#writeGroup(collection, backend, inputs, signal)),
+    )
+    const byRole = new Map(groups.flatMap((group) => [...group]))
+    return items.map((item, i) =>
+      this.#result(item.id, item.input.version, new Map(this.#roleNames.map((role) => [role, byRole.get(role)?.[i]]))),
+    )
+  }
+
+  /** All legs that one engine serves, in its unit of work. Where a batch fails for one document's sake, the others are written without it. */
+  async #writeGroup(
+    collection: Collection,
+    backend: ConnectedBackend,
+    inputs: readonly LegInput[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<RoleName, readonly Outcome[]>> {
+    try {
+      for (const role of backend.roles) await this.#ensure(role, collection, inputs, signal)
+      return await withRoles(backend, 'store', signal, async (roles, inner) => {
+        const outcomes = new Map<RoleName, readonly Outcome[]>()
+        for (const role of backend.roles) {
+          const answer = await LEG_WRITERS[role](roles, collection.scope, inputs, inner)
+          const failed = answer.find((o) => o.status === 'failed')
+          // Inside a unit of work a document must not be half there: the unit rolls back and is tried without it.
+          if (failed?.status === 'failed' && backend.backend.unitOfWork) throw failed.error
+          outcomes.set(role, answer)
+        }
+        return outcomes
+      })
+    } catch (cause) {
+      const error = VeritasError.from(cause, { backend: backend.name })
+      if (error.code === 'ABORTED') throw error
+      if (error.code === 'NOT_FOUND') this.#forget(collection)
+      if (inputs.length > 1 && !error.retryable) {
+        const middle = inputs.length >> 1
+        const halves = [
+          await this.#writeGroup(collection, backend, inputs.slice(0, middle), signal),
+          await this.#writeGroup(collection, backend, inputs.slice(middle), signal),
+        ]
+        return new Map(backend.roles.map((role) => [role, halves.flatMap((half) => half.get(role) ?? [])]))
+      }
+      for (const role of backend.roles)
+        this.#parts.events.emit('legFailed', { role, backend: backend.name, operation: 'store', error })
+      return new Map(backend.roles.map((role) => [role, inputs.map((): Outcome => ({ status: 'failed', error }))]))
+    }
+  }
+
+  async #ensure(
+    role: RoleName,
+    collection: Collection,
+    items: readonly (LegInput | NormalisedDocument)[],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const types = new Set<string>()
+    if (role === 'graph')
+      for (const item of items) if ('edges' in item) for (const edge of item.edges.edges) types.add(edge.type)
+    await this.#parts.schema.ensure(role, collection, types, signal)
+  }
+
+  #forget(collection: Collection): void {
+    this.#parts.schema.forget(collection)
+    this.#parts.collections.forget(collection.scope.collection)
+  }
+
+  #result(id: string, version: Version, outcomes: ReadonlyMap<RoleName, Outcome | undefined>): StoreResult {
+    const legs: { [R in RoleName]?: LegStatus } = {}
+    const errors: { [R in RoleName]?: VeritasError } = {}
+    let stored = 0
+    for (const [role, outcome] of outcomes) {
+      legs[role] =
+        outcome === undefined || outcome.status === 'failed'
+          ? 'failed'
+          : outcome.status === 'stale'
+            ? 'superseded'
+            : 'stored'
+      if (outcome?.status === 'applied') stored++
+      if (outcome?.status === 'failed') errors[role] = outcome.error
+    }
+    return {
+      id,
+      legs,
+      success: stored >= quorum(this.#roleNames.length),
+      durable: legs.relational === 'stored' ? 'stores' : 'none',
+      version,
+      ...(Object.keys(errors).length > 0 && { errors }),
+    }
+  }
+
+  #unchanged(document: { readonly id: string }, version: Version): StoreResult {
+    return {
+      id: document.id,
+      legs: Object.fromEntries(this.#roleNames.map((role) => [role, 'unchanged'])),
+      success: true,
+      durable: 'stores',
+      version,
+    }
+  }
+}
