@@ -1,0 +1,6 @@
+export {
+  type ArangoEmulator,
+  type ArangoEmulatorConfig,
+  type ArangoEmulatorOptions,
+  startArangoEmulator,
+} from './emulator.ts'
