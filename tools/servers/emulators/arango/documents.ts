@@ -2,9 +2,9 @@
 import type { Reply } from '../shared/http.ts'
 import { ArangoFailure } from './aql/errors.ts'
 import { isArray, isObjectValue, type ObjectValue, toText, type Value } from './aql/values.ts'
-import { type ArangoRequest, asFailure, atomically, failureBody, type Handler, ok, on, param } from './request.ts'
+import { type ArangoRequest, asFailure, failureBody, type Handler, ok, on, param } from './request.ts'
 import type { Doc, View } from './store.ts'
-import { defaultWrite, insert, modify, remove, type WriteOptions, type Written } from './write.ts'
+import { defaultWrite, insert, modify, remove, staleRevision, type WriteOptions, type Written } from './write.ts'
 
 const viewOf = (request: ArangoRequest): View => request.session.view(param(request, 'collection'))
 
@@ -41,7 +41,7 @@ const status = (request: ArangoRequest, synced: number): number =>
   on(request.query.waitForSync) || viewOf(request).collection.properties.waitForSync === true ? synced : 202
 
 const one = (request: ArangoRequest, synced: number, work: () => Written): Reply => {
-  const written = atomically(request, work)
+  const written = work()
   const body = answer(request, written)
   const silent = on(request.query.silent)
   return {
@@ -56,10 +56,7 @@ const many = (request: ArangoRequest, synced: number, items: Value[], work: (ite
   const codes = new Map<number, number>()
   const parts = items.map((item): ObjectValue => {
     try {
-      return answer(
-        request,
-        atomically(request, () => work(item)),
-      )
+      return answer(request, work(item))
     } catch (error) {
       const failure = asFailure(error)
       codes.set(failure.errorNum, (codes.get(failure.errorNum) ?? 0) + 1)
@@ -86,8 +83,7 @@ const stored = (request: ArangoRequest): Doc => {
   const doc = viewOf(request).get(param(request, 'key'))
   if (!doc) throw new ArangoFailure(1202)
   const match = quoted(request.headers['if-match'])
-  if (match !== undefined && match !== doc._rev)
-    throw new ArangoFailure(1200, '=conflict, _rev values do not match', 412)
+  if (match !== undefined && match !== doc._rev) throw staleRevision(doc)
   return doc
 }
 
@@ -101,10 +97,11 @@ const read: Handler = (request) => {
 /** The key that a part of a bulk request names: a key, an id, or an object with either. */
 const keyIn = (view: View, item: Value): string => {
   const given = isObjectValue(item) ? (item._key ?? item._id ?? null) : item
+  if (given === null) throw new ArangoFailure(1226)
   if (typeof given !== 'string') throw new ArangoFailure(1221)
   const prefix = `${view.collection.name}/`
   if (!given.includes('/')) return given
-  if (!given.startsWith(prefix)) throw new ArangoFailure(1232)
+  if (!given.startsWith(prefix)) throw new ArangoFailure(1221)
   return given.slice(prefix.length)
 }
 
@@ -125,7 +122,7 @@ const readMany = (request: ArangoRequest): Reply => {
         item._rev !== undefined &&
         item._rev !== doc._rev
       )
-        throw new ArangoFailure(1200)
+        throw staleRevision(doc)
       return doc
     } catch (error) {
       return failureBody(asFailure(error))
@@ -160,7 +157,7 @@ const removeMany: Handler = (request) => {
 
 const edges: Handler = (request) => {
   const view = viewOf(request)
-  if (view.collection.type !== 3) throw new ArangoFailure(1569, view.collection.name)
+  if (view.collection.type !== 3) throw new ArangoFailure(1218, view.collection.name)
   const { vertex = '', direction = 'any' } = request.query
   const outgoing = direction === 'in' ? [] : view.edges('OUTBOUND', vertex)
   const incoming = direction === 'out' ? [] : view.edges('INBOUND', vertex)

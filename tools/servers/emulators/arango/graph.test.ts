@@ -191,4 +191,14 @@ describe('modifications', () => {
       await ask('UPDATE "a" WITH { _rev: @rev, n: 1 } IN users OPTIONS { ignoreRevs: false } RETURN NEW.n', { rev }),
     ).toEqual([1])
   })
+  it('finds by key and by ends of an edge what a scan finds', async () => {
+    await ask('FOR i IN 1..2000 INSERT { _key: TO_STRING(i), n: i } INTO users')
+    const keys = Array.from({ length: 1000 }, (_, i) => String(i * 3))
+    const join = 'FOR k IN @keys FOR u IN users FILTER u._key == k AND u.n > 10 RETURN u.n'
+    expect(await ask(join, { keys })).toHaveLength(663)
+    expect(await ask('FOR u IN @@c FILTER u._key IN @keys RETURN u', { keys, '@c': 'users' })).toHaveLength(666)
+    expect(await ask('FOR u IN users FILTER u._id == "users/7" OR u.n == 8 SORT u.n RETURN u.n')).toEqual([7, 8])
+    expect(await ask('FOR u IN users FILTER u._key == u.n RETURN u')).toEqual([])
+    expect(await ask('FOR u IN users FILTER "users/9" == u._id RETURN u.n')).toEqual([9])
+  })
 })

@@ -68,7 +68,7 @@ const prefixed = (
   return { ...document, [name]: `${prefix.replace(/\/$/, '')}/${end.slice(slash + 1)}` }
 }
 
-const importData: Handler = (request) => {
+const importAll: Handler = (request) => {
   const { query, raw, session } = request
   const view = session.view(query.collection ?? '')
   const { documents, empty } = read(raw, query.type ?? '')
@@ -84,7 +84,7 @@ const importData: Handler = (request) => {
       if (value instanceof ArangoFailure) throw value
       if (!isObjectValue(value)) throw new ArangoFailure(1227, 'expecting a JSON object')
       const document = prefixed(prefixed(value, '_from', query.fromPrefix, always), '_to', query.toPrefix, always)
-      const written = atomically(request, () => insert(view, document, { ...defaultWrite, overwriteMode }))
+      const written = insert(view, document, { ...defaultWrite, overwriteMode })
       if (written.ignored) counts.ignored++
       else if (written.old) counts.updated++
       else counts.created++
@@ -100,4 +100,6 @@ const importData: Handler = (request) => {
   return { status: 201, body: { error: false, ...counts, ...(on(query.details) ? { details } : {}) } }
 }
 
-export const importHandlers: Record<string, Handler> = { importData }
+export const importHandlers: Record<string, Handler> = {
+  importData: (request) => atomically(request, () => importAll(request)),
+}

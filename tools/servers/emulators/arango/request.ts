@@ -37,6 +37,7 @@ export const failureBody = (failure: ArangoFailure): ObjectValue => ({
   error: true,
   errorNum: failure.errorNum,
   errorMessage: failure.message,
+  ...failure.stored,
 })
 
 export const failed = (failure: ArangoFailure): Reply => ({

@@ -41,7 +41,8 @@ export class Transactions {
   /** The session of a running transaction, for a request made in it. */
   use(id: string): Session {
     const transaction = this.get(id)
-    if (transaction.status !== 'running') throw new ArangoFailure(1655, `'${id}' is ${transaction.status}`)
+    if (transaction.status === 'aborted') throw new ArangoFailure(1654, `'${id}'`)
+    if (transaction.status !== 'running') throw new ArangoFailure(1653, `'${id}' is ${transaction.status}`)
     transaction.usedAt = performance.now()
     return transaction.session
   }

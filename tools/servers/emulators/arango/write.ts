@@ -81,10 +81,16 @@ const outdated = (stored: Doc, content: ObjectValue, name: string | undefined): 
   return next !== undefined && last !== undefined && next <= last
 }
 
+export const staleRevision = ({ _id, _key, _rev }: Doc): ArangoFailure =>
+  new ArangoFailure(1200, '=conflict, _rev values do not match', 412, {
+    _id: String(_id),
+    _key: String(_key),
+    _rev: String(_rev),
+  })
+
 const checkRevision = (stored: Doc, content: ObjectValue | undefined, options: WriteOptions): void => {
   const wanted = options.ifMatch ?? (options.ignoreRevs ? undefined : content?._rev)
-  if (typeof wanted === 'string' && wanted !== '' && wanted !== stored._rev)
-    throw new ArangoFailure(1200, '=conflict, _rev values do not match', 412)
+  if (typeof wanted === 'string' && wanted !== '' && wanted !== stored._rev) throw staleRevision(stored)
 }
 
 const write = (view: View, key: string, content: ObjectValue, before: Doc | undefined): Doc => {

@@ -169,7 +169,8 @@ const update: Handler = (request) => {
   const namespace = namespaceOf(request)
   const matched = filter ? namespace.matching(filter, rules).length : undefined
   const answer = matched === undefined ? {} : { matchedRecords: matched }
-  if (body.dryRun === true) return { status: 200, body: answer }
+  // An update finds nothing in a namespace nobody wrote to, and does not make one.
+  if (body.dryRun === true || !namespace.exists) return { status: 200, body: answer }
   const lsn = namespace.append(
     {
       kind: 'update',

@@ -126,11 +126,7 @@ export class Analyser {
       case 'collect': {
         visit(...clause.groups.map((g) => g.value), ...clause.aggregates.map((a) => a.arg), clause.into?.projection)
         for (const { call } of clause.aggregates)
-          if (!aggregateFunctions.has(call))
-            throw new ArangoFailure(
-              1574,
-              `=aggregate expression must be a call of an aggregation function, not ${call}()`,
-            )
+          if (!aggregateFunctions.has(call)) throw new ArangoFailure(1574, `${call}()`)
         for (const name of clause.into?.keep ?? []) if (!scope.has(name)) throw new ArangoFailure(1512, `'${name}'`)
         // COLLECT ends all variables of this query.
         const after = new Set(outer)

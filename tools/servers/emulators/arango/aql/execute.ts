@@ -5,6 +5,7 @@ import type { Clause, CollectionRef, Expression } from './ast.ts'
 import { collect } from './collect.ts'
 import { ArangoFailure } from './errors.ts'
 import { type Context, evaluate, type Row } from './evaluate.ts'
+import { candidates } from './lookup.ts'
 import { modifyRow, upsertRow } from './modify.ts'
 import { parseQuery } from './parse.ts'
 import { shortestPath, startId, traverse } from './traverse.ts'
@@ -83,7 +84,7 @@ export class Query {
     /** Variables that a COLLECT … INTO does not gather: those of the queries around, and those before the first FOR. */
     let hidden = new Set(Object.keys(outer))
     let looped = false
-    for (const clause of clauses) {
+    for (const [i, clause] of clauses.entries()) {
       if (clause.type === 'return') {
         const values = rows.map((row) => this.evaluate(clause.value, row))
         return clause.distinct ? [...new Map(values.map((v) => [fingerprint(v), v])).values()] : values
@@ -96,17 +97,16 @@ export class Query {
       if (clause.type === 'collect') {
         rows = collect(this, clause, rows, outer, hidden)
         hidden = new Set(Object.keys(outer))
-      } else rows = this.#clause(clause, rows, main)
+      } else if (clause.type === 'for') rows = this.#for(clause, clauses[i + 1], rows)
+      else rows = this.#clause(clause, rows, main)
     }
     return []
   }
 
-  #clause(clause: Exclude<Clause, { type: 'return' | 'collect' }>, rows: Row[], main: boolean): Row[] {
+  #clause(clause: Exclude<Clause, { type: 'return' | 'collect' | 'for' }>, rows: Row[], main: boolean): Row[] {
     switch (clause.type) {
       case 'with':
         return rows
-      case 'for':
-        return rows.flatMap((row) => this.#iterate(clause.source, row).map((v) => ({ ...row, [clause.variable]: v })))
       case 'traverse':
         return rows.flatMap((row) => this.#traverse(clause, row))
       case 'shortestPath':
@@ -124,6 +124,28 @@ export class Query {
       case 'upsert':
         return rows.flatMap((row) => upsertRow(this, clause, row))
     }
+  } /** A filter right behind is applied at once, so that a join does not pile up all pairs. */
+  #for(clause: Extract<Clause, { type: 'for' }>, next: Clause | undefined, rows: Row[]): Row[] {
+    const { source, variable } = clause
+    const test = next?.type === 'filter' ? next.test : undefined
+    const found: Row[] = []
+    for (const row of rows) {
+      const name =
+        source.type === 'collection'
+          ? this.collection(source.collection)
+          : source.type === 'name' && !Object.hasOwn(row, source.name)
+            ? source.name
+            : undefined
+      const few =
+        name === undefined || test === undefined
+          ? undefined
+          : candidates(this.session.view(name), variable, test, (e) => this.evaluate(e, row))
+      for (const value of few ?? this.#iterate(source, row)) {
+        const inner = { ...row, [variable]: value }
+        if (test === undefined || toBool(this.evaluate(test, inner))) found.push(inner)
+      }
+    }
+    return found
   }
 
   #iterate(source: Expression, row: Row): Value[] {

@@ -34,7 +34,7 @@ const writeOptions = (options: ObjectValue): WriteOptions => {
 
 const keyOf = (value: Value): string => {
   const key = isObjectValue(value) ? (value._key ?? null) : value
-  if (key === null) throw new ArangoFailure(1221)
+  if (key === null) throw new ArangoFailure(1226)
   // A document identifier is no key.
   if (!isKey(key)) throw new ArangoFailure(1221)
   return key
