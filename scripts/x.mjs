@@ -56,7 +56,9 @@ export const setup = () => {
   } else {
     const [major, minor] = process.versions.node.split('.').map(Number)
     if (major < 22 || (major === 22 && minor < 18)) {
-      console.error(`VERITAS needs Node >= 22.18, and this is ${process.version}. Install a newer Node, then run this again.`)
+      console.error(
+        `VERITAS needs Node >= 22.18, and this is ${process.version}. Install a newer Node, then run this again.`,
+      )
       process.exit(1)
     }
   }
@@ -64,7 +66,12 @@ export const setup = () => {
   env.TURBO_TELEMETRY_DISABLED = '1'
   // What npm tells its scripts would confuse the package managers started from here.
   for (const key of Object.keys(env))
-    if (/^npm_(config_(?!nodedir|registry|cafile|userconfig)|package_|lifecycle_|node_execpath|execpath|command)/.test(key)) delete env[key]
+    if (
+      /^npm_(config_(?!nodedir|registry|cafile|userconfig)|package_|lifecycle_|node_execpath|execpath|command)/.test(
+        key,
+      )
+    )
+      delete env[key]
   once(
     path.join(root, 'node_modules'),
     hash(path.join(root, 'pnpm-lock.yaml'), path.join(root, 'pnpm-workspace.yaml')),

@@ -7,10 +7,15 @@ export function timeout(limitMs: number): Interceptor {
   const limited = policy(limitMs, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false })
   return async (call, next) => {
     throwIfAborted(call.signal)
+    let own: AbortSignal | undefined
     try {
-      return await limited.execute((_, signal) => next(signal), call.signal)
+      return await limited.execute((_, signal) => {
+        own = signal
+        return next(signal)
+      }, call.signal)
     } catch (cause) {
-      if (!isTaskCancelledError(cause) && !(call.signal?.aborted && !VeritasError.is(cause))) throw cause
+      // A backend that heeds the signal may answer with an error of its own before the limit's: what ended the call is the same.
+      if (!own?.aborted && !isTaskCancelledError(cause)) throw cause
       const outcome = call.write ? ('unknown' as const) : ('not-applied' as const)
       if (call.signal?.aborted)
         throw new VeritasError({
