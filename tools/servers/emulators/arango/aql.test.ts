@@ -181,6 +181,21 @@ describe('functions', () => {
   ])
 })
 
+describe('bind parameters', () => {
+  // bind-parameters.md, "Nested attributes"
+  it('names attributes, one by one or as a path', async () => {
+    expect(await ask('LET doc = { foo: { bar: "baz" } } RETURN doc.@attr.@sub', { attr: 'foo', sub: 'bar' })).toEqual([
+      'baz',
+    ])
+    expect(await ask('LET doc = { foo: { bar: "baz" } } RETURN doc[@attr][@sub]', { attr: 'foo', sub: 'bar' })).toEqual(
+      ['baz'],
+    )
+    expect(await ask('LET doc = { a: { b: { c: 1 } } } RETURN doc.@attr', { attr: ['a', 'b', 'c'] })).toEqual([1])
+    expect(await ask('LET doc = { a: { b: { c: 1 } } } RETURN doc.@attr', { attr: 'a.b.c' })).toEqual([null])
+    await expect(ask('LET doc = {} RETURN doc.@attr', { attr: 5 })).rejects.toMatchObject({ errorNum: 1553 })
+  })
+})
+
 describe('what the emulator refuses', () => {
   it.each([
     ['RETURN', 1501],

@@ -29,7 +29,8 @@ export interface ObjectEntry {
 
 export type Expression =
   | { type: 'literal'; value: null | boolean | number | string }
-  | { type: 'bind'; name: string }
+  /** `path`: behind a dot, where a list of strings is a path of attributes. */
+  | { type: 'bind'; name: string; path?: true }
   | { type: 'name'; name: string }
   | { type: 'collection'; collection: CollectionRef }
   | { type: 'array'; items: Expression[] }

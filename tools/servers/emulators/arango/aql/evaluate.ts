@@ -115,6 +115,16 @@ const access = (of: Value, name: Value): Value => {
   return isObjectValue(of) ? own(of, toText(name)) : null
 }
 
+/** bind-parameters, "Nested attributes": a list behind a dot is a whole path. */
+const step = (of: Value, name: Expression, row: Row, context: Context): Value => {
+  const value = evaluate(name, row, context)
+  if (name.type !== 'bind' || !name.path) return access(of, value)
+  if (typeof value === 'string') return access(of, value)
+  if (value === null || !isArray(value) || !value.every((part) => typeof part === 'string'))
+    throw new ArangoFailure(1553, `'${name.name}' must be a string or a list of strings`)
+  return value.reduce<Value>(access, of)
+}
+
 const flatten = (items: Value[], depth: number): Value[] =>
   depth <= 0
     ? items
@@ -144,13 +154,11 @@ export const evaluate = (expression: Expression, row: Row, context: Context): Va
       return object
     }
     case 'attribute':
-      return access(evaluate(expression.of, row, context), evaluate(expression.name, row, context))
+      return step(evaluate(expression.of, row, context), expression.name, row, context)
     case 'expand': {
       const of = evaluate(expression.of, row, context)
       const items = of !== null && isArray(of) ? flatten(of, expression.depth - 1) : []
-      return items.map((item) =>
-        expression.rest.reduce((value, { name }) => access(value, evaluate(name, row, context)), item),
-      )
+      return items.map((item) => expression.rest.reduce((value, { name }) => step(value, name, row, context), item))
     }
     case 'call': {
       const known = functions[expression.name]

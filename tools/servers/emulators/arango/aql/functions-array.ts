@@ -79,7 +79,7 @@ const onArrays = (run: (arrays: Value[][]) => Value): AqlFunction => ({
 
 const setOf = (items: Value[]): Set<string> => new Set(items.map(fingerprint))
 
-/** APPEND and UNION take null as nothing. */
+/** With nothing to append, or nothing to append to, the other one comes back as it is. */
 const append: AqlFunction = {
   min: 2,
   max: 3,
@@ -87,6 +87,7 @@ const append: AqlFunction = {
     const base = to === null ? [] : isArray(to) ? to : null
     if (base === null) return null
     const more = what === null ? [] : isArray(what) ? what : [what]
+    if (to === null || more.length === 0) return to === null ? what : base
     return toBool(distinct) ? unique([...base, ...more]) : [...base, ...more]
   },
 }

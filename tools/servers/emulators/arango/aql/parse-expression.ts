@@ -202,7 +202,7 @@ export class ExpressionParser {
       tokens.next()
       const token = tokens.next()
       if (token.kind === 'name') return { name: { type: 'literal', value: token.text } }
-      if (token.kind === 'bind') return { name: { type: 'bind', name: token.text } }
+      if (token.kind === 'bind') return { name: { type: 'bind', name: token.text, path: true } }
       throw parseError(
         `unexpected ${token.text} near '${tokens.near(token)}', expecting an attribute name (quote keywords with backticks)`,
       )
