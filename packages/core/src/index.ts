@@ -11,7 +11,7 @@ export type { BackendHealth, HealthReport, OverallHealth } from './health/probe.
 export type { BackendVerification, VerifyStep } from './health/verify-backends.js'
 export { CALL_CHANNEL } from './interceptors/telemetry.js'
 export type { CallSettings, CollectionSummary, DatabaseManager, StoreSettings } from './manager.js'
-export { openDatabase } from './open.js'
+export { type OpenOptions, openDatabase } from './open.js'
 export type * from './search/types.js'
 export type * from './store/results.js'
 export type { StreamOptions } from './store/stream.js'

@@ -116,7 +116,7 @@ export class DatabaseManager implements AsyncDisposable {
   }
 
   /** Used by `openDatabase`. @throws VeritasError CONFIGURATION, or CONNECTION where the authority cannot be reached */
-  static async open(config: ResolvedConfig, from?: string): Promise<DatabaseManager> {
+  static async open(config: ResolvedConfig, from: readonly string[]): Promise<DatabaseManager> {
     const events = new Events()
     const backends = await createBackends(config, from, events)
     refuseUnsafeMix(config, backends)

@@ -37,11 +37,11 @@ describe('the registry', () => {
   afterAll(() => rm(folder, { recursive: true }))
 
   it("finds a stranger's package from the user's folder, by its import condition", async () => {
-    expect((await resolvePlugin('@strangers/db', { role: 'vector', from: folder })).name).toBe('stranger')
+    expect((await resolvePlugin('@strangers/db', { role: 'vector', from: [folder] })).name).toBe('stranger')
   })
 
   it('finds a path', async () => {
-    expect((await resolvePlugin('./own.mjs', { role: 'vector', from: folder })).name).toBe('own')
+    expect((await resolvePlugin('./own.mjs', { role: 'vector', from: [folder] })).name).toBe('own')
   })
 
   it('takes a plugin object', async () => {
@@ -57,13 +57,13 @@ describe('the registry', () => {
     ['mongodb', '@veritas-db/mongo'],
     ['cozodb', '@veritas-db/cozo'],
   ])('says how to install what %s means, with the package manager of the folder', async (type, name) => {
-    await expect(resolvePlugin(type, { role: 'vector', from: folder })).rejects.toThrow(
+    await expect(resolvePlugin(type, { role: 'vector', from: [folder] })).rejects.toThrow(
       `vector.type: the package ${name} is not installed. Install it:\n  pnpm add ${name}`,
     )
   })
 
   it('guesses what a misspelt name means', async () => {
-    await expect(resolvePlugin('postgers', { role: 'relational', from: folder })).rejects.toThrow(
+    await expect(resolvePlugin('postgers', { role: 'relational', from: [folder] })).rejects.toThrow(
       'Did you mean "postgres"?',
     )
   })
@@ -84,10 +84,10 @@ describe('the registry', () => {
   })
 
   it('refuses a module that is no plugin, and passes on why one does not load', async () => {
-    await expect(resolvePlugin('not-a-plugin', { role: 'vector', from: folder })).rejects.toThrow(
+    await expect(resolvePlugin('not-a-plugin', { role: 'vector', from: [folder] })).rejects.toThrow(
       'not-a-plugin is no VERITAS plugin',
     )
-    await expect(resolvePlugin('broken-plugin', { role: 'vector', from: folder })).rejects.toThrow(
+    await expect(resolvePlugin('broken-plugin', { role: 'vector', from: [folder] })).rejects.toThrow(
       'broken-plugin could not be loaded: no luck',
     )
   })

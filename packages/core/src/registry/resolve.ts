@@ -9,8 +9,8 @@ import { didYouMean } from './nearest.js'
 export interface ResolvePluginOptions {
   /** The role that asks, for messages. */
   readonly role: RoleName
-  /** The folder from which packages and relative paths are looked up. Default the current one. */
-  readonly from?: string
+  /** The folders from which packages are looked up, in order; paths are relative to the first. Default the current one. */
+  readonly from?: readonly string[]
 }
 
 /**
@@ -36,9 +36,9 @@ export async function resolvePlugin(type: string | AnyPlugin, options: ResolvePl
 async function importPlugin(type: string, options: ResolvePluginOptions): Promise<unknown> {
   const name = ALIASES[type] ?? type
   const specifier = BUILT_IN[name] ?? name
-  const from = path.resolve(options.from ?? process.cwd())
+  const from = (options.from?.length ? options.from : [process.cwd()]).map((folder) => path.resolve(folder))
   const url = await locate(specifier, from)
-  if (url === undefined) throw await missing(type, specifier, options.role, from)
+  if (url === undefined) throw await missing(type, specifier, options.role, from[0] ?? '.')
   let module: unknown
   try {
     module = await import(url)
@@ -67,14 +67,14 @@ async function importPlugin(type: string, options: ResolvePluginOptions): Promis
   return found
 }
 
-/** Looks from the user's folder first, then from core's own place, as a module of either kind would be found. */
-async function locate(specifier: string, from: string): Promise<string | undefined> {
+/** Looks from the given folders first, then from core's own place, as a module of either kind would be found. */
+async function locate(specifier: string, from: readonly string[]): Promise<string | undefined> {
   if (specifier.startsWith('file:')) return specifier
   if (path.isAbsolute(specifier)) return pathToFileURL(specifier).href
-  if (specifier.startsWith('.')) return pathToFileURL(path.resolve(from, specifier)).href
+  if (specifier.startsWith('.')) return pathToFileURL(path.resolve(from[0] ?? '.', specifier)).href
   const { resolveModuleURL } = await import('exsolve')
   return resolveModuleURL(specifier, {
-    from: [pathToFileURL(path.join(from, 'veritas.js')), import.meta.url],
+    from: [...from.map((folder) => pathToFileURL(path.join(folder, 'veritas.js'))), import.meta.url],
     conditions: ['node', 'import', 'default'],
     try: true,
   })

@@ -36,7 +36,7 @@ export type RoleTable = { readonly [R in RoleName]?: ConnectedBackend }
 /** Makes the configured backends, one for all roles that name the same database. Connects nothing yet. @throws VeritasError CONFIGURATION */
 export async function createBackends(
   config: ResolvedConfig,
-  from: string | undefined,
+  from: readonly string[],
   events: Events,
 ): Promise<readonly ConnectedBackend[]> {
   const named = ROLES.some((role) => config[role] !== undefined)
@@ -45,7 +45,7 @@ export async function createBackends(
   for (const role of ROLES) {
     const entry = config[role] ?? fallback
     if (entry === undefined || entry.enabled === false) continue
-    const plugin = await resolvePlugin(entry.type, { role, ...(from !== undefined && { from }) })
+    const plugin = await resolvePlugin(entry.type, { role, from })
     const options = entry.config ?? {}
     const same = wanted.find((w) => w.plugin === plugin && isDeepStrictEqual(w.options, options))
     if (same) same.roles.push(role)
