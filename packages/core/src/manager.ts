@@ -240,7 +240,7 @@ export class DatabaseManager implements AsyncDisposable {
   /** Makes a collection with settings of its own; one that is there must have the same. */
   async ensureCollection(name: string, settings: CollectionConfig = {}): Promise<void> {
     this.#assertOpen()
-    await this.#collections.ensure(name, settings)
+    await this.#writer.prepare(await this.#collections.ensure(name, settings))
   }
 
   async listCollections(settings: CallSettings = {}): Promise<readonly CollectionSummary[]> {

@@ -1,12 +1,5 @@
 import { z } from 'zod'
-import {
-  type AnyPlugin,
-  type Backend,
-  definePlugin,
-  type RoleName,
-  secret,
-  unsupported,
-} from '../src/contract/index.js'
+import { type AnyPlugin, type Backend, type RoleName, secret, unsupported } from '../src/contract/index.js'
 
 /** A plugin that connects to nothing, for tests of what surrounds backends. */
 export function emptyPlugin(

@@ -127,12 +127,30 @@ export class DocumentWriter {
     return answers
   }
 
+  /** Makes what the collection needs in every store. A derived store that is down gets it with its first write. */
+  async prepare(collection: Collection, signal?: AbortSignal): Promise<void> {
+    await Promise.all(
+      this.#parts.backends.flatMap((backend) =>
+        backend.roles.map(async (role) => {
+          try {
+            await this.#ensure(role, collection, [], signal)
+          } catch (cause) {
+            const error = VeritasError.from(cause, { backend: backend.name, role })
+            if (role === 'relational' || !error.retryable) throw error
+            this.#parts.events.emit('legFailed', { role, backend: backend.name, operation: 'ensure', error })
+          }
+        }),
+      ),
+    )
+  }
+
   /** Leaves tombstones in place of documents. One answer an id; a document that is not there is left alone. */
   async delete(
     collection: Collection,
     documents: readonly { readonly key: Key; readonly id: string }[],
     signal?: AbortSignal,
   ): Promise<readonly (StoreResult & { existed: boolean })[]> {
+    await this.#ensure('relational', collection, [], signal)
     const existing = await this.#existing(
       collection,
       documents.map((d) => d.key),
