@@ -50,18 +50,18 @@ const PARTS: readonly string[] = [
 ]
 
 /** What a typed field may be compared with; backends may refuse values of another type than the declared one. */
-const TYPED: Readonly<Record<string, readonly Scalar[]>> = {
-  s: STRINGS,
-  us: STRINGS,
-  n: NUMBERS,
-  un: NUMBERS,
-  b: [true, false],
-  d: DATES,
-}
+const TYPED: ReadonlyMap<string, readonly Scalar[]> = new Map<string, readonly Scalar[]>([
+  ['s', STRINGS],
+  ['us', STRINGS],
+  ['n', NUMBERS],
+  ['un', NUMBERS],
+  ['b', [true, false]],
+  ['d', DATES],
+])
 const ANY: readonly Scalar[] = [...STRINGS, ...NUMBERS, true, false, ...DATES]
 
 function scalarsFor(path: string): fc.Arbitrary<Scalar> {
-  const typed = TYPED[path] ?? (path === 'nested.x' ? NUMBERS : path.endsWith('.y') ? STRINGS : undefined)
+  const typed = TYPED.get(path) ?? (path === 'nested.x' ? NUMBERS : path.endsWith('.y') ? STRINGS : undefined)
   return typed ? fc.oneof({ weight: 5, arbitrary: from(typed) }, { weight: 1, arbitrary: from(ANY) }) : from(ANY)
 }
 
@@ -97,7 +97,7 @@ function systematic(): FilterNode[] {
   for (const path of PATHS) {
     const values: (Scalar | null)[] = [
       null,
-      ...(TYPED[path] ?? ANY).filter((_, i, all) => i % Math.ceil(all.length / 5) === 0),
+      ...(TYPED.get(path) ?? ANY).filter((_, i, all) => i % Math.ceil(all.length / 5) === 0),
     ]
     filters.push({ op: 'exists', path, value: true }, { op: 'exists', path, value: false })
     for (const value of values) {

@@ -147,8 +147,8 @@ export function hostileSuite(role: RoleName): Suite {
           { id: 'nothing', version: v(2), data: {} },
           { id: 'deep', version: v(3), data: { deep } },
           { id: 'many', version: v(4), data: many },
-          { id: 'nulls', version: v(5), data: { a: null, b: { c: null } } },
-          { id: 'empties', version: v(6), data: { a: [], b: {}, c: '', d: { e: [] } } },
+          { id: 'nulls', version: v(5), data: { a: null, o: { c: null } } },
+          { id: 'empties', version: v(6), data: { a: [], o: {}, c: '', p: { e: [] } } },
         ]
         assert.deepEqual(place.check(items), [], 'check has nothing against them')
         applied(await place.write(items), items.length, 'metadata of every kind')
