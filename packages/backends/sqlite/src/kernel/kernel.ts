@@ -14,13 +14,25 @@ export interface Kernel {
   readonly reserve: (bytes: number) => void
 }
 
-let compiled: WebAssembly.Module | undefined
+/** What is used of the global `WebAssembly`, which TypeScript knows with the DOM only. */
+interface WebAssemblyGlobal {
+  readonly Module: new (bytes: Uint8Array) => object
+  readonly Memory: new (limits: {
+    initial: number
+    maximum: number
+  }) => { readonly buffer: ArrayBuffer; grow(pages: number): number }
+  readonly Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> }
+}
+
+const runtime = (globalThis as { readonly WebAssembly?: WebAssemblyGlobal }).WebAssembly
+let compiled: object | undefined
 
 /** A kernel in WebAssembly with SIMD; throws where the runtime has neither. */
 export const wasmKernel = (): Kernel => {
-  compiled ??= new WebAssembly.Module(Buffer.from(kernelBase64, 'base64'))
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: maxPages })
-  const instance = new WebAssembly.Instance(compiled, { env: { memory } })
+  if (!runtime) throw new TypeError('this runtime has no WebAssembly')
+  compiled ??= new runtime.Module(Buffer.from(kernelBase64, 'base64'))
+  const memory = new runtime.Memory({ initial: 1, maximum: maxPages })
+  const instance = new runtime.Instance(compiled, { env: { memory } })
   return {
     scan: instance.exports.scan as Scan,
     encode: instance.exports.encode as Encode,
@@ -51,12 +63,11 @@ export const fallbackKernel = (): Kernel => {
 let usable: boolean | undefined
 
 const wasmIsUsable = (): boolean => {
-  if (typeof WebAssembly === 'undefined') return false
   try {
     wasmKernel()
     return true
   } catch {
-    // A processor without SIMD, or a runtime started with --jitless: the fallback answers the same.
+    // No WebAssembly, as in a runtime started with --jitless, or a processor without SIMD: the fallback answers the same.
     return false
   }
 }

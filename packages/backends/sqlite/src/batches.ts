@@ -1,0 +1,29 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Outcome, WriteResult } from '@veritas-db/core/contract'
+import type { Access, Transaction } from './session.js'
+
+/** Records a transaction, outside a unit of work. */
+export const batchRecords = 1000
+
+/** Writes items in batches, each a transaction of its own outside a unit of work, and lets others run in between. */
+export const inBatches = async <T, R>(
+  access: Access,
+  signal: AbortSignal | undefined,
+  items: readonly T[],
+  write: (transaction: Transaction, batch: readonly T[]) => readonly R[],
+): Promise<R[]> => {
+  const results: R[] = []
+  // Even an empty batch looks for the place it would be written to.
+  for (let start = 0; start === 0 || start < items.length; start += batchRecords) {
+    if (start > 0) await nextTurn()
+    const batch = start === 0 && items.length <= batchRecords ? items : items.slice(start, start + batchRecords)
+    for (const result of await access.write(signal, (transaction) => write(transaction, batch))) results.push(result)
+  }
+  return results
+}
+
+/** The answer of a write. */
+export const writeResult = (outcomes: readonly Outcome[]): WriteResult => ({ outcomes })
+
+/** The sum of deleted records. */
+export const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0)
