@@ -7,4 +7,6 @@ export default defineConfig({
   sourcemap: true,
   clean: true,
   target: 'node22',
+  // Without its prefix `node:sqlite` is nothing.
+  removeNodeProtocol: false,
 })
