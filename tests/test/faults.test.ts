@@ -1,7 +1,7 @@
-import { type AnyPlugin, openDatabase, VeritasError } from '@veritas-db/core'
+import { type AnyPlugin, VeritasError } from '@veritas-db/core'
 import { describe, expect, it } from 'vitest'
 import { type Fault, flaky } from './flaky.js'
-import { track } from './helpers.js'
+import { open, track } from './helpers.js'
 
 const config = { path: ':memory:' }
 const down = (): never => {
@@ -15,7 +15,7 @@ async function three(faults: { vector?: Fault; graph?: Fault; relational?: Fault
   const plugin = (role: 'vector' | 'graph' | 'relational'): AnyPlugin =>
     flaky(`${role}db`, (op, options) => (faults[role] ?? pass)(op, options), [role])
   const db = track(
-    await openDatabase({
+    await open({
       vector: { type: plugin('vector'), config },
       graph: { type: plugin('graph'), config },
       relational: { type: plugin('relational'), config },
@@ -29,15 +29,13 @@ async function three(faults: { vector?: Fault; graph?: Fault; relational?: Fault
 describe('a mix of engines', () => {
   it('needs journal: false, and says what that means', async () => {
     const vector = flaky('vectordb', () => undefined, ['vector'])
-    const opening = openDatabase({ vector: { type: vector, config }, relational: { type: 'sqlite', config } })
+    const opening = open({ vector: { type: vector, config }, relational: { type: 'sqlite', config } })
     await expect(opening).rejects.toMatchObject({ code: 'CONFIGURATION', path: 'journal' })
     await expect(opening).rejects.toThrow(/relational: sqlite, vector: vectordb.*Accept that with journal: false/)
   })
 
   it('needs the relational role', async () => {
-    await expect(openDatabase({ vector: { type: 'sqlite', config } })).rejects.toThrow(
-      'add relational: { type: "sqlite" }',
-    )
+    await expect(open({ vector: { type: 'sqlite', config } })).rejects.toThrow('add relational: { type: "sqlite" }')
   })
 
   it('works like one engine', async () => {
@@ -110,7 +108,7 @@ describe('the authority', () => {
 
   it('that fails later makes hits unverified, and health unhealthy', async () => {
     const { db, faults } = await three()
-    await db.storeDocument({ id: 'a', text: 'about graphs' }, 'docs')
+    await db.storeDocument({ id: 'a', text: 'about graphs', metadata: { a: 1 } }, 'docs')
     faults.relational = down
     const { hits, warnings } = await db.searchDocuments({ query: 'graphs', collection: 'docs', mode: 'semantic' })
     expect(hits).toMatchObject([{ id: 'a', unverified: true }])

@@ -1,6 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { type Embedder, hashedEmbedder, type VeritasDocument, VeritasError } from '@veritas-db/core'
 import { describe, expect, it } from 'vitest'
-import { memoryDatabase } from './helpers.js'
+import { memoryDatabase, open } from './helpers.js'
 
 const LIBRARY: readonly VeritasDocument[] = [
   {
@@ -158,18 +160,14 @@ describe('embedders', () => {
   }
 
   it('are remembered by the collection, and never mixed', async () => {
-    const path = `file-${process.pid}-${Date.now()}.db`
-    const { mkdtemp, rm } = await import('node:fs/promises')
-    const { tmpdir } = await import('node:os')
     const folder = await mkdtemp(`${tmpdir()}/veritas-embedder-`)
-    const { openDatabase } = await import('@veritas-db/core')
-    const backend = { type: 'sqlite', config: { path: `${folder}/${path}` } }
-    const first = await openDatabase({ backend })
+    const backend = { type: 'sqlite', config: { path: `${folder}/e.db` } }
+    const first = await open({ backend })
     await first.storeDocument({ id: 'a', text: 'x' }, 'docs')
     await first.close()
-    const second = await openDatabase({ backend, embedder: other })
+    const second = await open({ backend, embedder: other })
     await expect(second.storeDocument({ id: 'b', text: 'y' }, 'docs')).rejects.toThrow(
-      /was made with the embedder veritas-hashed-v1-384 \(384 dimensions\), the configured one is other \(3 dimensions\)/,
+      /was made with the embedder veritas-hashed-v1-384 \(384 dimensions\), the configured one is other \(3\)/,
     )
     const search = await second.searchDocuments({ query: 'x', collection: 'docs' })
     expect(search.warnings[0]).toMatchObject({ role: 'vector', error: { code: 'CONFIGURATION' } })
@@ -447,12 +445,9 @@ describe('collections', () => {
   })
 
   it('of tenants are apart', async () => {
-    const { mkdtemp, rm } = await import('node:fs/promises')
-    const { tmpdir } = await import('node:os')
-    const { openDatabase } = await import('@veritas-db/core')
     const folder = await mkdtemp(`${tmpdir()}/veritas-tenant-`)
     const backend = { type: 'sqlite', config: { path: `${folder}/t.db` } }
-    const [a, b] = await Promise.all([openDatabase({ backend, tenant: 'a' }), openDatabase({ backend, tenant: 'b' })])
+    const [a, b] = await Promise.all([open({ backend, tenant: 'a' }), open({ backend, tenant: 'b' })])
     await a.storeDocument({ id: 'x', text: 'of a' }, 'docs')
     await b.storeDocument({ id: 'x', text: 'of b' }, 'docs')
     expect((await a.getDocument('x', 'docs'))?.text).toBe('of a')

@@ -321,7 +321,18 @@ export class DatabaseManager implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const errors: unknown[] = []
-    await this.#versions.close().catch((error) => errors.push(error))
+    try {
+      await this.#versions.close()
+    } catch (cause) {
+      // What was reserved stays reserved: versions go on a little higher next time, and nothing is lost.
+      const error = VeritasError.from(cause, { role: 'relational' })
+      this.#events.emit('legFailed', {
+        role: 'relational',
+        backend: error.backend ?? 'authority',
+        operation: 'close',
+        error,
+      })
+    }
     const closings = await Promise.allSettled(this.#backends.map((b) => b.backend.close()))
     for (const closing of closings) if (closing.status === 'rejected') errors.push(closing.reason)
     this.#events.emit('close', {})

@@ -91,14 +91,19 @@ export class VeritasError extends Error {
     )
   }
 
-  /** The same error with what was missing filled in (backend, role, operation): what is set already stays, but for a new `message`. */
+  /** The same error with what was missing filled in (backend, role, operation): what is set already stays, but for a new `message`, and an `outcome` that becomes `unknown`. */
   static from(
     error: unknown,
     context: Omit<VeritasErrorOptions, 'message' | 'code'> & { readonly code?: ErrorCode },
     message?: string,
   ): VeritasError {
     if (VeritasError.is(error))
-      return new VeritasError({ ...context, ...toOptions(error), ...(message !== undefined && { message }) })
+      return new VeritasError({
+        ...context,
+        ...toOptions(error),
+        ...(context.outcome === 'unknown' && { outcome: 'unknown' }),
+        ...(message !== undefined && { message }),
+      })
     const text = message ?? (error instanceof Error ? error.message : String(error))
     if (isAbort(error)) return new VeritasError({ ...context, code: 'ABORTED', message: text, cause: error })
     return new VeritasError({ code: 'INTERNAL', ...context, message: text, cause: error })

@@ -9,6 +9,7 @@ export interface VectorRecord {
   /** The passage's number within the document, from 0. */
   readonly ordinal: number
   readonly vector: Float32Array
+  /** Without NUL characters. */
   readonly text?: string
   readonly metadata: Metadata
 }

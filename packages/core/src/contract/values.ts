@@ -17,7 +17,7 @@ export interface Scope {
   readonly incarnation?: number
 }
 
-/** What a document may carry as metadata. Integers beyond 2^53, NaN and infinities are refused. */
+/** What a document may carry as metadata. Integers beyond 2^53, NaN and infinities are refused; -0 is stored as 0. */
 export type MetadataValue = string | number | boolean | null | Date | readonly string[] | readonly number[] | Metadata
 export interface Metadata {
   readonly [field: string]: MetadataValue | undefined
@@ -61,7 +61,7 @@ export function documentKey(scope: Scope, id: string): Key {
 export function checkId(id: unknown, path = 'id'): asserts id is string {
   if (typeof id !== 'string') throw invalid(path, `needs a string, got ${typeName(id)}`)
   if (id === '') throw invalid(path, 'must not be empty')
-  if (!isWellFormed(id)) throw invalid(path, 'is not well-formed Unicode (a lone surrogate)')
+  checkString(id, path)
   if (utf8Bytes(id) > MAX_ID_BYTES)
     throw invalid(path, `is ${utf8Bytes(id)} bytes long, at most ${MAX_ID_BYTES} are allowed`)
 }
@@ -192,12 +192,15 @@ function checkNumber(value: number, path: string): void {
 
 function checkArray(value: readonly unknown[], path: string): void {
   const type = typeof value[0]
-  value.forEach((item, i) => {
+  // By index: forEach would pass over the holes of a sparse array.
+  for (let i = 0; i < value.length; i++) {
+    const item = value[i]
+    const at = `${path}[${i}]`
     if (typeof item !== type || (type !== 'string' && type !== 'number'))
-      throw invalid(`${path}[${i}]`, 'an array holds only strings or only numbers')
-    if (typeof item === 'string') checkString(item, `${path}[${i}]`)
-    else checkNumber(item as number, `${path}[${i}]`)
-  })
+      throw invalid(at, 'an array holds only strings or only numbers')
+    if (typeof item === 'string') checkString(item, at)
+    else if (typeof item === 'number') checkNumber(item, at)
+  }
 }
 
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
@@ -210,26 +213,27 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 export function typeName(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'array'
-  if (typeof value === 'object') return value.constructor?.name ?? 'object'
+  if (typeof value === 'object')
+    return isPlainObject(value) ? 'object' : (Object.getPrototypeOf(value)?.constructor?.name ?? 'object')
   return typeof value
 }
 
 /**
- * A physical name for a collection that every database accepts and no two collections share: `prefix_readable_hash`,
- * lower-case letters, digits and `_`, at most `maxLength` characters, 16 digits of it SHA-256 over the exact scope.
+ * A physical name for a collection that every database accepts and no two collections share: `prefix_readable_hash`, lower-case
+ * letters, digits and `_`, a letter first, at most `maxLength` characters (24 at least); 16 of them are digits of SHA-256 over prefix and scope.
  */
 export function physicalName(prefix: string, scope: Scope, maxLength = 48): string {
   checkScope(scope)
   const digest = hash(
     'sha256',
-    lengthPrefixed(scope.tenant ?? '', scope.collection, String(scope.incarnation ?? 0)),
+    lengthPrefixed(prefix, scope.tenant ?? '', scope.collection, String(scope.incarnation ?? 0)),
   ).slice(0, 16)
   const slug = (text: string): string =>
     text
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, '_')
       .replace(/^_+|_+$/g, '')
-  const head = slug(prefix) || 'veritas'
+  const head = (/^[a-z]/.test(slug(prefix)) ? slug(prefix) : `v${slug(prefix)}`).slice(0, maxLength - 17)
   const room = maxLength - head.length - 18
   const readable = room > 0 ? slug(scope.collection).slice(0, room) : ''
   return [head, readable, digest].filter(Boolean).join('_')

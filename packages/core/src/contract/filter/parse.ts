@@ -65,7 +65,7 @@ class Parser {
     if (!Array.isArray(value)) throw invalid(at, `needs an array of filters, got ${typeName(value)}`)
     return {
       op: name === '$and' ? 'and' : 'or',
-      nodes: value.map((item, i) => this.filter(item, `${at}[${i}]`, depth + 1)),
+      nodes: Array.from(value, (item, i) => this.filter(item, `${at}[${i}]`, depth + 1)),
     }
   }
 
@@ -102,7 +102,7 @@ class Parser {
         return {
           op: name === '$in' ? 'in' : 'nin',
           path,
-          values: operand.map((item, i) => this.#scalar(path, name, item, `${at}.${name}[${i}]`)),
+          values: Array.from(operand, (item: unknown, i) => this.#scalar(path, name, item, `${at}.${name}[${i}]`)),
         }
       case '$exists':
         if (typeof operand !== 'boolean') throw invalid(at, `$exists needs true or false, got ${typeName(operand)}`)

@@ -13,11 +13,16 @@ export function splitFilter(node: FilterNode, capabilities: FilterCapabilities):
   if (canPush(node, capabilities)) return { pushed: node, residual: MATCH_ALL }
   if (node.op !== 'and') return { pushed: MATCH_ALL, residual: node }
   const parts = node.nodes.map((n) => splitFilter(n, capabilities))
-  return { pushed: all(parts.map((p) => p.pushed)), residual: all(parts.map((p) => p.residual)) }
+  const pushable = parts.map((p) => p.pushed).filter((n) => !isMatchAll(n))
+  // Without `and` only one of them can be pushed.
+  const pushed = capabilities.and === undefined ? pushable.slice(0, 1) : pushable
+  const left = pushable.slice(pushed.length)
+  return { pushed: all(pushed), residual: all([...left, ...parts.map((p) => p.residual)]) }
 }
 
 /** Whether a backend evaluates the whole filter itself. */
 export function canPush(node: FilterNode, capabilities: FilterCapabilities): boolean {
+  if (isMatchAll(node)) return true
   const types = capabilities[node.op]
   if (types === undefined) return false
   switch (node.op) {

@@ -47,7 +47,7 @@ export interface GraphRole {
   ensureSchema(options: ScopedOptions & GraphSchema): Promise<void>
   /** Removes the scope with all in it; one that is not there is no error. */
   dropSchema(options: ScopedOptions): Promise<void>
-  /** Writes whole nodes; edges stay. Several with one key in a batch are treated as if sent one after the other. */
+  /** Writes whole nodes; edges stay. Default mode `replace`. Invalid records reject the whole call with VALIDATION before anything is written. Several with one key in a batch are treated as if sent one after the other. */
   upsertNodes(
     options: ScopedOptions & { readonly nodes: readonly NodeRecord[]; readonly mode?: UpsertMode },
   ): Promise<WriteResult>
@@ -57,7 +57,7 @@ export interface GraphRole {
   ): Promise<WriteResult>
   /**
    * Makes each set the source's only outgoing edges, unless the source's edges have a newer version: then `stale`.
-   * An answer a set. A set with a missing source or target is `failed` with `NOT_FOUND`, and its source's edges stay as they were.
+   * A newer empty set makes older ones stale too: the version is kept at the source. An answer a set. A set with a missing source or target is `failed` with `NOT_FOUND`, and its source's edges stay as they were.
    */
   replaceEdges(options: ScopedOptions & { readonly sets: readonly EdgeSet[] }): Promise<WriteResult>
   /** The nodes with these keys; missing ones are left out. */
@@ -92,7 +92,7 @@ export interface GraphRole {
   ): Promise<DeleteResult>
   /**
    * Nodes within a range of steps (default 1 to 1) from any start, each once at its smallest depth, nearest first, then by key.
-   * Starts are not among them. `filter` chooses what is returned, not what is walked through.
+   * Starts are not among them. `filter` and `placeholders` choose what is returned, not what is walked through. Deeper than `maxDepth`: VALIDATION.
    */
   neighbors(
     options: ReadOptions & {

@@ -44,7 +44,7 @@ export interface RelationalRole {
   ensureTable(options: TableOptions & TableDefinition): Promise<void>
   /** Removes the table with all in it; one that is not there is no error. */
   dropTable(options: TableOptions): Promise<void>
-  /** Writes whole rows. Several with one key in a batch are treated as if sent one after the other. */
+  /** Writes whole rows. Default mode `replace`. Invalid records reject the whole call with VALIDATION before anything is written. Several with one key in a batch are treated as if sent one after the other. */
   upsert(
     options: TableOptions & { readonly records: readonly RowRecord[]; readonly mode?: UpsertMode },
   ): Promise<WriteResult>
@@ -52,7 +52,7 @@ export interface RelationalRole {
   get(
     options: TableRead & { readonly keys: readonly Key[]; readonly columns?: readonly string[] },
   ): Promise<readonly RowRecord[]>
-  /** Rows that match, ordered by a column (null first, then as filters compare) and then by key; default by key. */
+  /** Rows that match, ordered by a column (null first, then as filters compare; descending turns that round) and then by key, ascending; default by key. */
   find(
     options: TableRead & {
       readonly filter?: FilterNode
@@ -77,7 +77,7 @@ export interface RelationalRole {
   ): Promise<Page<RowRecord>>
   /** Runs `work` in a transaction that commits when it resolves and rolls back when it rejects. Where declared. */
   transaction<T>(options: { readonly signal?: AbortSignal }, work: (role: RelationalRole) => Promise<T>): Promise<T>
-  /** A hash over (key, version) of the rows with keys in [from, to), to compare stores cheaply. Where declared. */
+  /** A hash over (key, version) of the rows with keys in [from, to), to compare states of one backend cheaply; its formula is the backend's own. Where declared. */
   digest(
     options: TableRead & { readonly from: Key; readonly to: Key },
   ): Promise<{ readonly count: number; readonly hash: string }>

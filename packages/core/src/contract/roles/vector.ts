@@ -18,7 +18,7 @@ export interface CollectionInfo extends CollectionDefinition {
 
 export interface VectorQuery extends ReadOptions {
   readonly vector: Float32Array
-  /** How many matches, at most. */
+  /** How many matches, at most. Above `maxTopK`: VALIDATION. */
   readonly topK: number
   readonly filter?: FilterNode
   /** What comes back beside keys and scores. Default nothing. */
@@ -55,7 +55,9 @@ export interface VectorRole {
   dropCollection(options: ScopedOptions): Promise<void>
   listCollections(options?: CallOptions): Promise<readonly CollectionInfo[]>
   /**
-   * Writes whole records: nothing of an earlier one with the same (key, ordinal) stays. Answers each record.
+   * Writes whole records: nothing of an earlier one with the same (key, ordinal) stays. Answers each record. Default mode `replace`.
+   * Where `conditionalUpsert` is `none`, the version is part of the identity: several versions stay side by side until
+   * `deleteByDocument` removes the older ones. Invalid records reject the whole call with VALIDATION before anything is written.
    * Of several with one (key, ordinal) in a batch, all are treated as if sent one after the other.
    */
   upsert(
@@ -65,7 +67,7 @@ export interface VectorRole {
   get(
     options: ReadOptions & { readonly keys: readonly Key[]; readonly include?: VectorQuery['include'] },
   ): Promise<readonly Omit<VectorMatch, 'score'>[]>
-  /** The nearest records, best first. Equal scores come in order of key. */
+  /** The nearest records, best first. Equal scores come in order of key. The cosine similarity of a zero vector counts as 0, unless `check` refuses it. */
   query(options: VectorQuery): Promise<readonly VectorMatch[]>
   /** Deletes all records of the documents, or those that the filter matches. An empty list deletes nothing. */
   delete(
@@ -81,7 +83,7 @@ export interface VectorRole {
   scan(options: ScanOptions & { readonly fields?: 'all' }): Promise<Page<VectorRecord>>
   /** Full text over `text`, best first; scores are above 0. Where `fullText` is declared. */
   searchText(options: TextQuery): Promise<readonly VectorMatch[]>
-  /** Replaces the metadata of records that are there, at their new version. Where `patch` is declared. */
+  /** Replaces the metadata of records that are there, at their new version; one that is not there, or newer, is `stale`. Where `patch` is declared. */
   patch(
     options: ScopedOptions & {
       readonly records: readonly {
