@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto'
+import path from 'node:path'
+import type { BackendConfig, RoleName, VeritasConfig } from '@veritas-db/core'
+import { DemoError } from './errors.js'
+import { CACHE } from './places.js'
+
+/** Variables such as VERITAS_NEO4J_URL. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+interface Database {
+  /** What it can be, its best first. */
+  readonly roles: readonly RoleName[]
+  readonly aliases?: readonly string[]
+  /** Its options, from the variables that `npm run servers` prints. Absent for what needs no server. */
+  readonly options?: (env: Environment) => Readonly<Record<string, unknown>>
+}
+
+/** The databases that `--backends` knows. Only those that are named are imported, by core. */
+export const DATABASES: Readonly<Record<string, Database>> = {
+  sqlite: { roles: ['relational', 'graph', 'vector'] },
+  postgres: { roles: ['relational', 'vector', 'graph'], aliases: ['postgresql'], options: byUrl('POSTGRES') },
+  mongo: { roles: ['relational', 'graph'], aliases: ['mongodb'], options: byUrl('MONGO') },
+  cozo: { roles: ['relational', 'graph', 'vector'], aliases: ['cozodb'], options: byUrl('COZO') },
+  chroma: { roles: ['vector'], aliases: ['chromadb'], options: byUrl('CHROMA') },
+  pinecone: {
+    roles: ['vector'],
+    options: (env) => ({ ...byUrl('PINECONE')(env), apiKey: env.VERITAS_PINECONE_API_KEY }),
+  },
+  weaviate: {
+    roles: ['vector'],
+    options: (env) => ({ ...byUrl('WEAVIATE')(env), grpc: env.VERITAS_WEAVIATE_GRPC }),
+  },
+  redis: { roles: ['vector'], options: byUrl('REDIS') },
+  neo4j: { roles: ['graph', 'vector'], options: byUrl('NEO4J') },
+  arango: { roles: ['graph', 'relational'], aliases: ['arangodb'], options: byUrl('ARANGO') },
+  hugegraph: { roles: ['graph'], options: byUrl('HUGEGRAPH') },
+  cayley: { roles: ['graph'], options: byUrl('CAYLEY') },
+}
+
+const ROLES: readonly RoleName[] = ['vector', 'graph', 'relational']
+
+/** Which database serves which role. */
+export type Assignment = Readonly<Record<RoleName, string>>
+
+function byUrl(name: string): (env: Environment) => Readonly<Record<string, unknown>> {
+  return (env) => ({ url: env[`VERITAS_${name}_URL`] })
+}
+
+/** The names as the table has them. @throws DemoError for one that is not there */
+export function databaseNames(words: readonly string[]): string[] {
+  const names = words.map((word) => {
+    const lower = word.toLowerCase()
+    const name = Object.keys(DATABASES).find((n) => n === lower || DATABASES[n]?.aliases?.includes(lower))
+    if (name === undefined)
+      throw new DemoError(
+        'VALIDATION',
+        `There is no database "${word}" here. There are: ${Object.keys(DATABASES).join(', ')}.`,
+        'Try npm run demo -- --backends chroma,neo4j,postgres',
+      )
+    return name
+  })
+  return [...new Set(names)]
+}
+
+/**
+ * Gives each role a database such that every one that was named has something to do, and each what it does best. Roles that
+ * none of them can serve go to the embedded one.
+ * @throws DemoError where two databases can only do the same
+ */
+export function assign(names: readonly string[]): Assignment {
+  const cost = (name: string, role: RoleName): number => {
+    const place = DATABASES[name]?.roles.indexOf(role) ?? -1
+    return place < 0 ? Number.POSITIVE_INFINITY : place
+  }
+  const candidates = ROLES.map((role) => {
+    const able = names.filter((name) => Number.isFinite(cost(name, role)))
+    return able.length > 0 ? able : ['sqlite']
+  })
+  let best: { readonly assignment: Assignment; readonly cost: number } | undefined
+  for (const vector of candidates[0] ?? [])
+    for (const graph of candidates[1] ?? [])
+      for (const relational of candidates[2] ?? []) {
+        const assignment = { vector, graph, relational }
+        if (!names.every((name) => ROLES.some((role) => assignment[role] === name))) continue
+        const total = ROLES.reduce((sum, role) => sum + cost(assignment[role], role), 0)
+        if (!best || total < best.cost) best = { assignment, cost: total }
+      }
+  if (best) return best.assignment
+  const can = names.map((name) => `${name} (${DATABASES[name]?.roles.join(', ')})`).join(', ')
+  throw new DemoError(
+    'VALIDATION',
+    `There are three roles, one database each, and these do not fit: ${can}.`,
+    'Name at most one a role: npm run demo -- --backends chroma,neo4j,postgres',
+  )
+}
+
+/** The names of servers that an assignment needs. */
+export function serversOf(assignment: Assignment): string[] {
+  return [...new Set(ROLES.map((role) => assignment[role]))].filter((name) => DATABASES[name]?.options !== undefined)
+}
+
+/** The configuration of an assignment. @throws DemoError where a server's address is not known */
+export function configOf(assignment: Assignment, env: Environment): VeritasConfig {
+  const mix = mixName(assignment)
+  const backend = (name: string): BackendConfig => {
+    const options = DATABASES[name]?.options?.(env)
+    if (!options) return embedded(mix)
+    for (const [option, value] of Object.entries(options))
+      if (value === undefined)
+        throw new DemoError(
+          'CONFIGURATION',
+          `${name}: nothing says its ${option}.`,
+          `Start its server: npm run servers -- up ${name}; or set VERITAS_${name.toUpperCase()}_URL to one of your own.`,
+        )
+    return { type: name, config: { ...options, prefix: mix } }
+  }
+  // Without a journal a crash between two databases is mended by the next run, which stores what is missing.
+  return {
+    vector: backend(assignment.vector),
+    graph: backend(assignment.graph),
+    relational: backend(assignment.relational),
+    ...(new Set(Object.values(assignment)).size > 1 && { journal: false }),
+  }
+}
+
+/**
+ * A name for a mix, under which its data lie apart: what the authority of one mix calls unchanged, the vector store of
+ * another has never seen.
+ */
+function mixName(assignment: Assignment): string {
+  const hash = createHash('sha256')
+    .update(ROLES.map((role) => assignment[role]).join())
+    .digest('hex')
+  return Object.values(assignment).every((name) => name === 'sqlite') ? 'demo' : `demo_${hash.slice(0, 6)}`
+}
+
+/** The default: one file in the repository's cache serves all roles. */
+export function embeddedConfig(): VeritasConfig {
+  return { backend: embedded('demo') }
+}
+
+function embedded(file: string): BackendConfig {
+  return { type: 'sqlite', config: { path: path.join(CACHE, `${file}.db`) } }
+}
