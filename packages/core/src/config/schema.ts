@@ -67,6 +67,7 @@ export const configSchema: z.ZodType<ResolvedConfig, VeritasConfig> = z.strictOb
       name,
       z.strictObject({
         dimensions: positive.max(65_536).optional(),
+        embeddings: z.literal('given').optional(),
         metric: z.enum(['cosine', 'dot', 'euclidean']).optional(),
         fields: z.record(z.string(), fieldType).optional(),
       }),

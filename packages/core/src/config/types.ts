@@ -45,6 +45,8 @@ export interface ChunkConfig {
 export interface CollectionConfig {
   /** The length of vectors, where documents bring their own. Default the embedder's. */
   readonly dimensions?: number | undefined
+  /** `given`: documents bring their embeddings, and text alone is refused. Default: what the first document does. */
+  readonly embeddings?: 'given' | undefined
   /** Default cosine. */
   readonly metric?: Metric | undefined
   /** Types of metadata fields, by dotted path: indexed, and checked in filters. */

@@ -1,15 +1,39 @@
-import type { Metadata, MetadataValue } from './values.js'
+import { isSealed, type Metadata, type MetadataValue } from './values.js'
+
+const encoded = new WeakMap<Metadata, string>()
 
 /**
  * Metadata as one JSON text that comes back as it went in, for stores that cannot hold null, dates or nesting natively.
  * A date becomes `{"$date": milliseconds}`, which no metadata field can be mistaken for: fields never start with `$`.
+ * Sealed metadata are encoded once, however many legs ask.
  */
 export function encodeMetadata(metadata: Metadata): string {
-  return JSON.stringify(metadata, function (this: Metadata, field, value: unknown) {
-    // JSON.stringify hands over dates as text already; the holder still has the date itself.
-    const original = field === '' ? value : this[field]
-    return original instanceof Date ? { $date: original.getTime() } : value
-  })
+  if (!isSealed(metadata)) return encode(metadata)
+  let text = encoded.get(metadata)
+  if (text === undefined) {
+    text = encode(metadata)
+    encoded.set(metadata, text)
+  }
+  return text
+}
+
+function encode(metadata: Metadata): string {
+  return JSON.stringify(holdsDate(metadata) ? withMarkedDates(metadata) : metadata)
+}
+
+function holdsDate(value: MetadataValue | undefined): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return value instanceof Date || Object.values(value as Metadata).some(holdsDate)
+}
+
+/** Before JSON.stringify sees them, since that hands dates to a replacer as text already. */
+function withMarkedDates(metadata: Metadata): Record<string, unknown> {
+  const marked: Record<string, unknown> = {}
+  for (const [field, value] of Object.entries(metadata)) {
+    if (value instanceof Date) marked[field] = { $date: value.getTime() }
+    else marked[field] = holdsDate(value) ? withMarkedDates(value as Metadata) : value
+  }
+  return marked
 }
 
 /** The reverse of `encodeMetadata`. */

@@ -123,8 +123,45 @@ export function checkVector(vector: unknown, dimensions?: number, path = 'vector
   }
 }
 
+/** Metadata that was checked and cannot change any more: what is known of it stays true. */
+const sealed = new WeakSet<object>()
+
+/** Whether `sealMetadata` made this object. */
+export function isSealed(metadata: unknown): metadata is Metadata {
+  return typeof metadata === 'object' && metadata !== null && sealed.has(metadata)
+}
+
+/**
+ * A checked, frozen copy: nobody can change it while it is being written, and checking or encoding it again costs nothing.
+ * @throws VeritasError VALIDATION with the exact path
+ */
+export function sealMetadata(metadata: unknown, path = 'metadata'): Metadata {
+  if (isSealed(metadata)) return metadata
+  checkMetadata(metadata, path)
+  const copy = frozenCopy(metadata)
+  sealed.add(copy)
+  return copy
+}
+
+function frozenCopy(metadata: Metadata): Metadata {
+  const copy: Record<string, MetadataValue> = {}
+  for (const field in metadata) {
+    const value = metadata[field]
+    if (value !== undefined && Object.hasOwn(metadata, field)) copy[field] = frozenValue(value)
+  }
+  return Object.freeze(copy)
+}
+
+function frozenValue(value: MetadataValue): MetadataValue {
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Date) return new Date(value)
+  if (Array.isArray(value)) return Object.freeze(value.slice())
+  return frozenCopy(value as Metadata)
+}
+
 /** Checks metadata as the design's table of values says. @throws VeritasError VALIDATION with the exact path */
 export function checkMetadata(metadata: unknown, path = 'metadata'): asserts metadata is Metadata {
+  if (isSealed(metadata)) return
   checkObject(metadata, path, 0, new Set())
 }
 

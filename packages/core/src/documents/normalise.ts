@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { invalid } from '../contract/errors.js'
 import {
   checkId,
-  checkMetadata,
   checkName,
   checkString,
   checkVector,
@@ -10,6 +9,7 @@ import {
   isPlainObject,
   type Metadata,
   type Scope,
+  sealMetadata,
   typeName,
 } from '../contract/values.js'
 import { ATTRIBUTE_TYPES, type NormalisedDocument, type NormalisedReference, type VeritasDocument } from './types.js'
@@ -26,7 +26,7 @@ const FIELDS = new Set([
   'filePath',
 ])
 export const DEFAULT_EDGE_TYPE = 'REFERENCES'
-const NO_METADATA: Metadata = Object.freeze({})
+const NO_METADATA: Metadata = sealMetadata({})
 
 /** Checks a document as users give it and fills in its defaults. Pure but for a generated id. @throws VeritasError VALIDATION with the exact path */
 export function normaliseDocument<M extends object>(input: VeritasDocument<M>, scope: Scope): NormalisedDocument {
@@ -43,11 +43,9 @@ export function normaliseDocument<M extends object>(input: VeritasDocument<M>, s
   if (typeof document.text !== 'string')
     throw invalid('document.text', `needs a string, got ${typeName(document.text)}`)
   checkString(document.text, 'document.text')
-  const metadata: unknown = document.metadata ?? NO_METADATA
-  if (metadata !== NO_METADATA) checkMetadata(metadata, 'document.metadata')
-  const checked = metadata as Metadata
+  const metadata = document.metadata === undefined ? NO_METADATA : sealMetadata(document.metadata, 'document.metadata')
   for (const attribute of Object.keys(ATTRIBUTE_TYPES))
-    if (Object.hasOwn(checked, attribute))
+    if (Object.hasOwn(metadata, attribute))
       throw invalid(
         `document.metadata.${attribute}`,
         `is an attribute of the document: give it as document.${attribute}`,
@@ -61,7 +59,7 @@ export function normaliseDocument<M extends object>(input: VeritasDocument<M>, s
     title: text(document.title, 'title'),
     documentType: text(document.documentType, 'documentType'),
     references: references(document.references, scope),
-    metadata: checked,
+    metadata,
     createdDate: date(document.createdDate),
     filePath: text(document.filePath, 'filePath'),
   }
@@ -111,13 +109,13 @@ function references(value: unknown, scope: Scope): NormalisedReference[] {
     checkId(reference.id, typeof item === 'string' ? path : `${path}.id`)
     const type: unknown = reference.type ?? DEFAULT_EDGE_TYPE
     checkName(type, `${path}.type`)
-    const properties: unknown = reference.properties ?? NO_METADATA
-    if (properties !== NO_METADATA) checkMetadata(properties, `${path}.properties`)
+    const properties =
+      reference.properties === undefined ? NO_METADATA : sealMetadata(reference.properties, `${path}.properties`)
     // The same relation named twice is one relation; the first one's properties stay.
     const identity = `${type} ${reference.id}`
     if (seen.has(identity)) return
     seen.add(identity)
-    result.push({ id: reference.id, type, properties: properties as Metadata, key: documentKey(scope, reference.id) })
+    result.push({ id: reference.id, type, properties, key: documentKey(scope, reference.id) })
   })
   return result
 }

@@ -3,7 +3,7 @@ import { encodeMetadata } from '../contract/metadata-codec.js'
 import type { EdgeRecord, NodeRecord, RowRecord, VectorRecord } from '../contract/records.js'
 import type { EdgeSet } from '../contract/roles/graph.js'
 import type { TableDefinition } from '../contract/roles/relational.js'
-import { type FieldType, type Metadata, type Version, ZERO_VERSION } from '../contract/values.js'
+import { type FieldType, type Metadata, sealMetadata, type Version, ZERO_VERSION } from '../contract/values.js'
 import type { Passage } from './chunk.js'
 import type { NormalisedDocument, NormalisedReference } from './types.js'
 
@@ -114,8 +114,10 @@ export function projectTombstone(
   }
 }
 
+const NO_PROPERTIES: Metadata = sealMetadata({})
+
 function placeholder(key: NodeRecord['key'], documentId: string, version: Version): NodeRecord {
-  return { key, documentId, version, label: DOCUMENT_LABEL, placeholder: true, properties: {} }
+  return { key, documentId, version, label: DOCUMENT_LABEL, placeholder: true, properties: NO_PROPERTIES }
 }
 
 function edge(document: NormalisedDocument, reference: NormalisedReference, version: Version): EdgeRecord {
@@ -130,13 +132,13 @@ function edge(document: NormalisedDocument, reference: NormalisedReference, vers
 }
 
 function searchableFields(document: NormalisedDocument, createdDate: Date): Metadata {
-  return {
+  return sealMetadata({
     ...document.metadata,
     ...(document.title !== null && { title: document.title }),
     ...(document.documentType !== null && { documentType: document.documentType }),
     createdDate,
     ...(document.filePath !== null && { filePath: document.filePath }),
-  }
+  })
 }
 
 function rowValues(versioned: VersionedDocument, edgeCount: number): Metadata {
@@ -167,16 +169,9 @@ function encodeReferences(references: readonly NormalisedReference[]): Metadata 
 
 /** SHA-256 over what the user gave: equal hashes mean that storing again changes nothing. */
 export function contentHash(document: NormalisedDocument): string {
-  const head = encodeMetadata({
-    i: document.id,
-    x: document.text,
-    t: document.title,
-    d: document.documentType,
-    c: document.createdDate,
-    f: document.filePath,
-    m: document.metadata,
-    r: encodeReferences(document.references),
-  })
+  const { id, text, title, documentType, createdDate, filePath, metadata, references } = document
+  const own = JSON.stringify([id, text, title, documentType, createdDate?.getTime() ?? null, filePath])
+  const head = own + encodeMetadata(metadata) + encodeMetadata(encodeReferences(references))
   return document.embedding === null
     ? hash('sha256', head)
     : hash('sha256', head + hash('sha256', bytesOf(document.embedding)))

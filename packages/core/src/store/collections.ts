@@ -129,8 +129,8 @@ export class Collections {
 
   async #create(name: string, settings: CollectionConfig, given: number | undefined): Promise<Collection> {
     // Vectors of the lexical default and vectors from elsewhere must never share a collection; a configured embedder is trusted to be the one that made them.
-    const external = given !== undefined && this.#config.embedder === undefined
-    const dimensions = settings.dimensions ?? (external ? given : this.#embedder.dimensions)
+    const external = settings.embeddings === 'given' || (given !== undefined && this.#config.embedder === undefined)
+    const dimensions = settings.dimensions ?? given ?? this.#embedder.dimensions
     const embedder = external || dimensions !== this.#embedder.dimensions ? EXTERNAL_EMBEDDER : this.#embedder.id
     const previous = await this.#read(name)
     const values: Metadata = {
