@@ -1,0 +1,155 @@
+import type { FilterCapabilities, FilterNode, Scalar } from '@veritas-db/core/contract'
+import type { Where } from 'chromadb'
+
+/**
+ * What Chroma can filter by exactly. Text has no order and no substring search in its metadata, so `contains` looks into
+ * arrays for numbers only: with a text it would have to look into texts as well.
+ */
+export const filterCapabilities: FilterCapabilities = Object.freeze({
+  and: true,
+  or: true,
+  not: true,
+  eq: true,
+  ne: true,
+  in: true,
+  nin: true,
+  exists: true,
+  gt: ['number', 'date'],
+  gte: ['number', 'date'],
+  lt: ['number', 'date'],
+  lte: ['number', 'date'],
+  contains: ['number'],
+} as const)
+
+/** The types of a value, as the field `t_path` names them. */
+export const typeFlag = { string: 's', number: 'n', boolean: 'b', date: 'd', array: 'a', object: 'o' } as const
+
+const allFlags: readonly string[] = Object.values(typeFlag)
+
+type Literal = string | number | boolean
+
+/** The metadata field with the type of the value at a path. */
+export const flagField = (path: string): string => `t_${path}`
+/** The metadata field with the elements of the array at a path. */
+export const arrayField = (path: string): string => `a_${path}`
+/** An array's element, as the text that is stored: Chroma would take [1, 2.5] for floats and then not find 1 in it. */
+export const element = (value: string | number): string => (typeof value === 'string' ? `s${value}` : `n${value}`)
+
+const integerField = (path: string): string => `i_${path}`
+const fractionField = (path: string): string => `f_${path}`
+const dateField = (path: string): string => `d_${path}`
+
+/**
+ * The metadata field with the value at a path, and the value as it is there. Dates are numbers to Chroma, and integers and
+ * fractions are two types whose comparison cuts fractions off (0.3 equals 0 there): each has a field of its own.
+ */
+export const stored = (path: string, value: Scalar): readonly [field: string, literal: Literal] => {
+  if (value instanceof Date) return [dateField(path), value.getTime()]
+  if (typeof value === 'string') return [`s_${path}`, value]
+  if (typeof value === 'boolean') return [`b_${path}`, value]
+  return [Number.isInteger(value) ? integerField(path) : fractionField(path), withinInt64(value)]
+}
+
+/** Stored integers are below 2^53; what a filter compares with may be beyond 2^63, where Chroma's integers end. */
+const withinInt64 = (value: number): number => Math.max(-(2 ** 60), Math.min(2 ** 60, value))
+
+/** A condition of Chroma, or that everything (true) or nothing (false) matches. */
+export type Compiled = Where | boolean
+
+const join = (op: '$and' | '$or', parts: readonly Compiled[]): Compiled => {
+  const absorbing = op === '$or'
+  if (parts.includes(absorbing)) return absorbing
+  const conditions = parts.filter((part): part is Where => typeof part !== 'boolean')
+  if (conditions.length === 0) return !absorbing
+  if (conditions.length === 1) return conditions[0] as Where
+  return op === '$and' ? { $and: conditions } : { $or: conditions }
+}
+
+const exists = (path: string, wanted: boolean): Where => ({
+  [flagField(path)]: wanted ? { $in: [...allFlags] } : { $nin: [...allFlags] },
+})
+
+const equals = (path: string, value: Scalar | null, wanted: boolean): Where => {
+  if (value === null) return exists(path, !wanted)
+  const [field, literal] = stored(path, value)
+  return { [field]: wanted ? { $eq: literal } : { $ne: literal } }
+}
+
+/** One list a field, for the values of a list have one type. */
+const isOneOf = (path: string, values: readonly (Scalar | null)[], wanted: boolean): Compiled => {
+  const lists = new Map<string, Literal[]>()
+  const parts: Where[] = []
+  for (const value of values) {
+    if (value === null) {
+      parts.push(exists(path, !wanted))
+      continue
+    }
+    const [field, literal] = stored(path, value)
+    const literals = lists.get(field)
+    if (literals) literals.push(literal)
+    else lists.set(field, [literal])
+  }
+  for (const [field, literals] of lists) parts.push({ [field]: wanted ? { $in: literals } : { $nin: literals } })
+  return join(wanted ? '$or' : '$and', parts)
+}
+
+type Order = '$gt' | '$gte' | '$lt' | '$lte'
+
+/** The conditions of which one holds where a number or date is in that order. */
+const ordered = (path: string, op: Order, value: number | Date): Where[] => {
+  const where = (field: string, order: Order, literal: number): Where => ({ [field]: { [order]: literal } }) as Where
+  if (value instanceof Date) return [where(dateField(path), op, value.getTime())]
+  const limit = withinInt64(value)
+  const up = op === '$gt' || op === '$gte'
+  const ofIntegers = Number.isInteger(limit)
+    ? where(integerField(path), op, limit)
+    : where(integerField(path), up ? '$gt' : '$lt', up ? Math.floor(limit) : Math.ceil(limit))
+  return [ofIntegers, where(fractionField(path), op, limit)]
+}
+
+const orders = { gt: '$gt', gte: '$gte', lt: '$lt', lte: '$lte' } as const
+const opposites = { gt: '$lte', gte: '$lt', lt: '$gte', lte: '$gt' } as const
+
+/**
+ * Translates a filter into a condition of Chroma. Pure. Negations go down to the conditions: Chroma has no `$not`, but its
+ * `$ne`, `$nin` and `$not_contains` are true complements, which match records without the field too.
+ */
+export const compileFilter = (node: FilterNode, wanted = true): Compiled => {
+  switch (node.op) {
+    case 'and':
+    case 'or':
+      return join(
+        (node.op === 'and') === wanted ? '$and' : '$or',
+        node.nodes.map((n) => compileFilter(n, wanted)),
+      )
+    case 'not':
+      return compileFilter(node.node, !wanted)
+    case 'eq':
+      return equals(node.path, node.value, wanted)
+    case 'ne':
+      return equals(node.path, node.value, !wanted)
+    case 'in':
+      return isOneOf(node.path, node.values, wanted)
+    case 'nin':
+      return isOneOf(node.path, node.values, !wanted)
+    case 'exists':
+      return exists(node.path, node.value === wanted)
+    case 'contains': {
+      const text = element(node.value)
+      return { [arrayField(node.path)]: wanted ? { $contains: text } : { $not_contains: text } }
+    }
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte': {
+      const { path, value } = node
+      if (typeof value === 'string') throw new TypeError('texts have no order in Chroma')
+      if (wanted) return join('$or', ordered(path, orders[node.op], value))
+      // What is missing or of another type is not in that order either.
+      const other: Where = { [flagField(path)]: { $ne: value instanceof Date ? typeFlag.date : typeFlag.number } }
+      return join('$or', [...ordered(path, opposites[node.op], value), other])
+    }
+    default:
+      throw new TypeError(`unexpected condition ${node.op}`)
+  }
+}

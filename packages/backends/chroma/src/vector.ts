@@ -1,0 +1,386 @@
+import {
+  APPLIED,
+  assertPushable,
+  type CallOptions,
+  type CollectionDefinition,
+  type CollectionInfo,
+  checkVector,
+  type DeleteResult,
+  type FilterNode,
+  invalid,
+  type Key,
+  type Metric,
+  type Outcome,
+  type Page,
+  type RecordHead,
+  type RecordIssue,
+  type ScanOptions,
+  type ScopedOptions,
+  splitBatches,
+  throwIfAborted,
+  uniqueBatch,
+  type VectorCapabilities,
+  type VectorMatch,
+  type VectorRecord,
+  type VectorRole,
+  type WriteResult,
+} from '@veritas-db/core/contract'
+import type { Metadata as ChromaMetadata, Collection, Where } from 'chromadb'
+import { checkDefinition, MAX_DIMENSIONS, MAX_REQUEST_BYTES, prepare } from './check.js'
+import { Collections, type Known, spaces } from './collections.js'
+import type { ChromaConfig } from './config.js'
+import type { Connection, Session } from './connection.js'
+import { documentIdOf, type Entry, KEY_FIELD, leavesRest, metadataOf, parseId, recordId, wireBytes } from './encode.js'
+import { backendName, refuse } from './errors.js'
+import { type Compiled, compileFilter, filterCapabilities } from './filter.js'
+
+/** Keys in one condition: the store under a single server binds each as a parameter, of which it has 32,766. */
+const KEYS_A_REQUEST = 5000
+/** Records that one delete by condition removes, so that it stays within the time of a call's batch. */
+const DELETE_A_REQUEST = 5000
+const MAX_TOP_K = 10_000
+
+type Include = NonNullable<Parameters<VectorRole['get']>[0]['include']>
+type Field = 'documents' | 'metadatas' | 'embeddings' | 'distances'
+
+/** One record of an answer, whatever was asked for. */
+interface Row {
+  readonly id: string
+  readonly text: string | null | undefined
+  readonly metadata: ChromaMetadata | null | undefined
+  readonly vector: readonly number[] | null | undefined
+  readonly distance?: number | null | undefined
+}
+
+type Found = Omit<VectorMatch, 'score'>
+
+/** Chroma as a vector store. */
+export class ChromaVector implements VectorRole {
+  readonly #connection: Connection
+  readonly #collections: Collections
+
+  constructor(connection: Connection, config: ChromaConfig) {
+    this.#connection = connection
+    this.#collections = new Collections(config)
+  }
+
+  get capabilities(): VectorCapabilities {
+    return {
+      limits: { batchRecords: this.#connection.maxBatch, batchBytes: MAX_REQUEST_BYTES },
+      filter: filterCapabilities,
+      upsertModes: ['replace'],
+      conditionalUpsert: 'none',
+      readAfterWrite: 'immediate',
+      scan: { order: 'native', resume: 'offset', snapshot: false },
+      metrics: ['cosine', 'dot', 'euclidean'],
+      maxDimensions: MAX_DIMENSIONS,
+      maxTopK: MAX_TOP_K,
+      exact: 'never',
+      fullText: false,
+      patch: false,
+      deleteByFilter: true,
+    }
+  }
+
+  check(records: readonly VectorRecord[], definition?: CollectionDefinition): readonly RecordIssue[] {
+    return prepare(records, definition).issues
+  }
+
+  async ensureCollection(options: ScopedOptions & CollectionDefinition): Promise<void> {
+    const { scope, signal: _, ...definition } = options
+    await this.#call('ensureCollection', options, true, async (session) => {
+      if (!Object.hasOwn(spaces, definition.metric)) throw refuse(`the metric ${String(definition.metric)}`)
+      checkDefinition(definition)
+      await this.#collections.ensure(session, scope, definition)
+    })
+  }
+
+  async dropCollection(options: ScopedOptions): Promise<void> {
+    await this.#call('dropCollection', options, true, (session) => this.#collections.drop(session, options.scope))
+  }
+
+  async listCollections(options: CallOptions = {}): Promise<readonly CollectionInfo[]> {
+    return this.#call('listCollections', options, false, (session) => this.#collections.list(session))
+  }
+
+  async upsert(options: Parameters<VectorRole['upsert']>[0]): Promise<WriteResult> {
+    const { records, mode = 'replace' } = options
+    return this.#on('upsert', options, true, async (collection, session, { definition }) => {
+      if (mode !== 'replace')
+        throw refuse(`upsert with mode ${mode}`, 'record ids hold the version, so that nothing newer is overwritten.')
+      const { entries, issues } = prepare(records, definition)
+      const [issue] = issues
+      if (issue) throw invalid(`records[${issue.index}].${issue.path}`, issue.message)
+      const unique = uniqueBatch(
+        records.map(({ version }, i) => ({ version, entry: entries[i] as Entry })),
+        ({ entry }) => entry.id,
+        'replace',
+      )
+      const outcomes: Outcome[] = []
+      const { limits } = this.capabilities
+      for (const batch of splitBatches(
+        unique.records.map((r) => r.entry),
+        limits,
+        wireBytes,
+      )) {
+        throwIfAborted(session.signal)
+        await write(collection, session, batch)
+        session.changed = true
+        for (const _ of batch) outcomes.push(APPLIED)
+      }
+      return { outcomes: unique.outcomes(outcomes) }
+    })
+  }
+
+  async get(options: Parameters<VectorRole['get']>[0]): Promise<readonly Found[]> {
+    const { keys, include = { metadata: true, text: true } } = options
+    return this.#on('get', options, false, async (collection, session) => {
+      const found: Found[] = []
+      for (const some of keyBatches(keys)) {
+        throwIfAborted(session.signal)
+        const rows = await getRows(collection, { where: withKeys(some), include: fieldsOf(include) })
+        found.push(...(await toFound(collection, rows, include)))
+      }
+      return found
+    })
+  }
+
+  async query(options: Parameters<VectorRole['query']>[0]): Promise<readonly VectorMatch[]> {
+    const { vector, topK, filter, include = {}, exact = false } = options
+    return this.#on('query', options, false, async (collection, _, { definition }) => {
+      if (exact) throw refuse('exact queries', 'leave out exact.')
+      checkVector(vector, definition.dimensions, 'vector')
+      if (!Number.isInteger(topK) || topK < 1 || topK > MAX_TOP_K)
+        throw invalid('topK', `needs a whole number from 1 to ${MAX_TOP_K}, got ${topK}`)
+      const where = this.#compile(filter)
+      if (where === false) return []
+      const answer = await collection.query({
+        queryEmbeddings: [Array.from(vector)],
+        nResults: topK,
+        include: [...fieldsOf(include), 'distances'],
+        ...(where !== true && { where }),
+      })
+      const rows = (answer.ids[0] ?? []).map((id, i) => ({
+        id,
+        text: answer.documents[0]?.[i],
+        metadata: answer.metadatas[0]?.[i],
+        vector: answer.embeddings[0]?.[i],
+        distance: answer.distances[0]?.[i],
+      }))
+      const distances = new Map(rows.map((row) => [row.id, row.distance ?? 0]))
+      return (await toFound(collection, rows, include))
+        .map((record) => ({ ...record, score: similarity(definition.metric, distances.get(recordId(record)) ?? 0) }))
+        .sort((a, b) => b.score - a.score || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.ordinal - b.ordinal))
+    })
+  }
+
+  async delete(options: Parameters<VectorRole['delete']>[0]): Promise<DeleteResult> {
+    return this.#on('delete', options, true, async (collection, session) => {
+      if ('filter' in options) {
+        const where = this.#compile(options.filter)
+        if (where === false) return { deleted: 0 }
+        // Chroma deletes nothing without a condition, and every record has a key.
+        return {
+          deleted: await deleteWhere(collection, session, where === true ? { [KEY_FIELD]: { $ne: '' } } : where),
+        }
+      }
+      let deleted = 0
+      for (const some of keyBatches(options.keys)) deleted += await deleteWhere(collection, session, withKeys(some))
+      return { deleted }
+    })
+  }
+
+  async deleteByDocument(options: Parameters<VectorRole['deleteByDocument']>[0]): Promise<DeleteResult> {
+    return this.#on('deleteByDocument', options, true, async (collection, session) => {
+      const below = new Map<Key, string>()
+      for (const { key, versionBelow } of options.documents)
+        if (versionBelow > (below.get(key) ?? '')) below.set(key, versionBelow)
+      let deleted = 0
+      for (const some of keyBatches([...below.keys()])) {
+        throwIfAborted(session.signal)
+        // The ids tell the versions: what is deleted is exactly what was read, whatever arrives in between.
+        const { ids } = await collection.get({ where: withKeys(some), include: [] })
+        const older = ids.filter((id) => {
+          const { key, version } = parseId(id)
+          return version < (below.get(key) ?? '')
+        })
+        for (const ids of splitBatches(older, { batchRecords: this.#connection.maxBatch })) {
+          throwIfAborted(session.signal)
+          deleted += (await collection.delete({ ids: [...ids] })).deleted ?? 0
+          session.changed = true
+        }
+      }
+      return { deleted }
+    })
+  }
+
+  async count(options: Parameters<VectorRole['count']>[0]): Promise<number> {
+    return this.#on('count', options, false, async (collection) => {
+      const where = this.#compile(options.filter)
+      if (where === true) return collection.count()
+      // Chroma counts whole collections only. Ids alone are cheap: some 2.5 µs each.
+      return (await collection.get({ ...(where ? { where } : { ids: [NO_ID] }), include: [] })).ids.length
+    })
+  }
+
+  scan(options: ScanOptions & { readonly fields: 'keys' }): Promise<Page<RecordHead>>
+  scan(options: ScanOptions & { readonly fields?: 'all' }): Promise<Page<VectorRecord>>
+  async scan(options: ScanOptions & { readonly fields?: 'keys' | 'all' }): Promise<Page<RecordHead | VectorRecord>> {
+    const { cursor = '0', limit = 1000, fields = 'all' } = options
+    return this.#on('scan', options, false, async (collection): Promise<Page<RecordHead | VectorRecord>> => {
+      if (!/^\d{1,15}$/.test(cursor)) throw invalid('cursor', 'is none of a scan of this backend')
+      if (!Number.isInteger(limit) || limit < 1)
+        throw invalid('limit', `needs a whole number of at least 1, got ${limit}`)
+      const where = this.#compile(options.filter)
+      if (where === false) return { records: [], cursor: null }
+      const offset = Number(cursor)
+      const all: Include = fields === 'all' ? { metadata: true, text: true, vector: true } : {}
+      // One more than asked for tells whether there is another page.
+      const rows = await getRows(collection, {
+        ...(where !== true && { where }),
+        limit: limit + 1,
+        offset,
+        include: fieldsOf(all),
+      })
+      const next = rows.length > limit ? String(offset + limit) : null
+      const page = rows.slice(0, limit)
+      if (fields === 'keys') {
+        const heads = page.map(({ id }) => {
+          const { key, version, ordinal } = parseId(id)
+          return { key, version, ordinal }
+        })
+        return { records: heads, cursor: next }
+      }
+      const records = (await toFound(collection, page, all)).map(
+        (found): VectorRecord => ({
+          ...found,
+          vector: found.vector ?? new Float32Array(),
+          metadata: found.metadata ?? {},
+        }),
+      )
+      return { records, cursor: next }
+    })
+  }
+
+  async searchText(): Promise<readonly VectorMatch[]> {
+    throw refuse(
+      'full text search',
+      'Chroma finds exact parts of a text and does not rank: use its client for where_document.',
+    )
+  }
+
+  async patch(): Promise<WriteResult> {
+    throw refuse('patch', 'upsert the whole record: its id holds the version.')
+  }
+
+  /** A filter as a condition; true where it matches everything, false where nothing. */
+  #compile(filter: FilterNode | undefined): Compiled {
+    if (filter === undefined) return true
+    assertPushable(filter, filterCapabilities, backendName, 'vector')
+    return compileFilter(filter)
+  }
+
+  #call<T>(
+    operation: string,
+    options: CallOptions,
+    write: boolean,
+    work: (session: Session) => Promise<T>,
+  ): Promise<T> {
+    const { signal } = options
+    return this.#connection.run({ operation, write, role: 'vector', ...(signal && { signal }) }, work)
+  }
+
+  #on<T>(
+    operation: string,
+    options: ScopedOptions,
+    write: boolean,
+    work: (collection: Collection, session: Session, known: Known) => Promise<T>,
+  ): Promise<T> {
+    return this.#call(operation, options, write, (session) =>
+      this.#collections.use(session, options.scope, (collection, known) => work(collection, session, known)),
+    )
+  }
+}
+
+/** An id that no record has. */
+const NO_ID = '-'
+
+const keyBatches = (keys: readonly Key[]): Iterable<readonly Key[]> =>
+  splitBatches([...new Set(keys)], { batchRecords: KEYS_A_REQUEST })
+const withKeys = (keys: readonly Key[]): Where => ({ [KEY_FIELD]: { $in: [...keys] } })
+
+const fieldsOf = ({ metadata, text, vector }: Include): Field[] => [
+  ...(text ? (['documents'] as const) : []),
+  ...(metadata ? (['metadatas'] as const) : []),
+  ...(vector ? (['embeddings'] as const) : []),
+]
+
+const getRows = async (collection: Collection, request: Parameters<Collection['get']>[0]): Promise<Row[]> => {
+  const { ids, documents, metadatas, embeddings } = await collection.get(request)
+  return ids.map((id, i) => ({ id, text: documents[i], metadata: metadatas[i], vector: embeddings[i] }))
+}
+
+const toFound = async (collection: Collection, rows: readonly Row[], include: Include): Promise<Found[]> => {
+  const identities = rows.map(({ id }) => parseId(id))
+  // A long document id is in the metadata only, which was perhaps not asked for.
+  const missing = include.metadata ? [] : rows.filter((_, i) => identities[i]?.documentId === undefined)
+  const stored = new Map<string, ChromaMetadata | null | undefined>()
+  for (const some of splitBatches(missing, { batchRecords: KEYS_A_REQUEST }))
+    for (const row of await getRows(collection, { ids: some.map((r) => r.id), include: ['metadatas'] }))
+      stored.set(row.id, row.metadata)
+  return rows.flatMap((row, i) => {
+    const identity = identities[i] as (typeof identities)[number]
+    const documentId = documentIdOf(identity, row.metadata ?? stored.get(row.id))
+    // Deleted between the two requests.
+    if (documentId === undefined) return []
+    return [
+      {
+        key: identity.key,
+        documentId,
+        version: identity.version,
+        ordinal: identity.ordinal,
+        ...(include.metadata && { metadata: metadataOf(row.metadata) }),
+        ...(include.text && typeof row.text === 'string' && { text: row.text }),
+        ...(include.vector && row.vector && { vector: Float32Array.from(row.vector) }),
+      },
+    ]
+  })
+}
+
+/** Chroma's distance as a similarity: it gives 1 - cosine, 1 - inner product, and the square of the Euclidean distance. */
+export const similarity = (metric: Metric, distance: number): number => {
+  if (metric === 'dot') return 1 - distance
+  if (metric === 'euclidean') return 1 / (1 + Math.sqrt(Math.max(0, distance)))
+  return Math.max(-1, Math.min(1, 1 - distance))
+}
+
+/** Writes whole records. Chroma merges a record's metadata into what is there, so what would leave a rest is deleted first. */
+const write = async (collection: Collection, session: Session, entries: readonly Entry[]): Promise<void> => {
+  const byId = new Map(entries.map((entry) => [entry.id, entry]))
+  const there = await getRows(collection, { ids: [...byId.keys()], include: ['metadatas', 'documents'] })
+  const rests = there.filter(({ id, metadata, text }) => leavesRest(byId.get(id) as Entry, metadata, text))
+  if (rests.length > 0) await collection.delete({ ids: rests.map(({ id }) => id) })
+  // The client takes texts for all records of a request, or for none.
+  const withText = entries.filter((entry) => entry.text !== undefined)
+  const without = entries.filter((entry) => entry.text === undefined)
+  for (const group of [withText, without]) {
+    if (group.length === 0) continue
+    const documents = group.flatMap(({ text }) => (text === undefined ? [] : [text]))
+    await collection.upsert({
+      ids: group.map(({ id }) => id),
+      embeddings: group.map(({ vector }) => session.vector(vector)),
+      metadatas: group.map(({ metadata }) => metadata),
+      ...(documents.length > 0 && { documents }),
+    })
+  }
+}
+
+const deleteWhere = async (collection: Collection, session: Session, where: Where): Promise<number> => {
+  for (let all = 0; ; ) {
+    throwIfAborted(session.signal)
+    const { deleted = 0 } = await collection.delete({ where, limit: DELETE_A_REQUEST })
+    session.changed = true
+    all += deleted
+    if (deleted < DELETE_A_REQUEST) return all
+  }
+}
