@@ -1,7 +1,7 @@
 import process from 'node:process'
 import pc from 'picocolors'
 import { describeError } from './errors.js'
-import { commandLine, type Options } from './options.js'
+import { checkOptions, commandLine, type Options } from './options.js'
 import { type Listener, run } from './run.js'
 import { outcomeJson } from './show/json.js'
 import { Report } from './show/report.js'
@@ -24,6 +24,7 @@ async function main(): Promise<number> {
   const report = new Report(process.stdout, process.stderr)
   const listener: Listener = options.json ? quiet(report) : report
   try {
+    checkOptions(options)
     const outcome = await run(options, listener, controller.signal)
     if (options.json) process.stdout.write(`${outcomeJson(outcome)}\n`)
     else report.finished(outcome, options)

@@ -1,6 +1,7 @@
-import type { Filter, SearchMode } from '@veritas-db/core'
+import { type Filter, parseFilter, type SearchMode } from '@veritas-db/core'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { DATABASES } from './backends.js'
+import { DemoError } from './errors.js'
 import { MODES } from './questions.js'
 
 /** What the command line asks for. */
@@ -49,6 +50,17 @@ export function commandLine(): Command {
     .allowExcessArguments(false)
 }
 
+/** @throws DemoError for options that do not go together */
+export function checkOptions(options: Options): void {
+  const { mode, query, filter } = options
+  if ((mode === 'semantic' || mode === 'graph') && filter !== undefined && query === undefined)
+    throw new DemoError(
+      'VALIDATION',
+      `A filter alone is no ${mode} question: ${mode} looks for what is near some words.`,
+      `Add words, --query "…", or ask the relational store: --mode metadata`,
+    )
+}
+
 function names(value: string): readonly string[] {
   const list = value
     .split(',')
@@ -72,7 +84,12 @@ function filter(value: string): Filter {
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw new InvalidArgumentError('It must be an object such as {"license":"MIT"}.')
-  // What is in it is checked by the search, which names the place of a mistake.
+  try {
+    // Before anything is read and stored; the types of fields are only known to the search.
+    parseFilter(parsed)
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? `\n${error.message}` : String(error))
+  }
   return parsed as Filter
 }
 

@@ -39,72 +39,72 @@ export async function questions(
   if (query !== undefined || filter !== undefined) {
     // Modes that look for words need some: a filter alone is a question to the relational store.
     const chosen = mode ?? (query === undefined ? 'metadata' : 'hybrid')
-    const title = query ?? `which ${corpus.noun[1]} match the filter`
+    const title = query === undefined ? `Which ${corpus.noun[1]} match the filter?` : quoted(query)
     return [own(chosen, title, { ...(query !== undefined && { query }), ...(filter !== undefined && { filter }) })]
   }
-  const all =
-    corpus.kind === 'packages' ? await ofPackages(db, corpus, statistics) : await ofFolder(db, corpus, statistics)
+  const build = corpus.kind === 'packages' ? ofPackages : ofFolder
+  const all = await build(db, corpus, statistics)
   return mode === undefined ? all : all.filter((question) => question.mode === mode)
+}
+
+async function ofPackages(db: DatabaseManager, corpus: Corpus, statistics: Statistics): Promise<Question[]> {
+  const popular = await mostReferred(db, corpus, statistics)
+  return [
+    words('semantic', 'parse command line arguments'),
+    own('metadata', 'Which packages above 1 MB are not under the MIT licence?', {
+      filter: { license: { $ne: 'MIT' }, sizeBytes: { $gt: 1_000_000 } },
+    }),
+    popular === undefined
+      ? words('graph', 'terminal colors')
+      : own('graph', `Who depends on ${popular}?`, {
+          graph: { from: [popular], direction: 'in', edgeTypes: [corpus.edgeType] },
+        }),
+    words('hybrid', 'retry a failed call with exponential backoff'),
+  ]
+}
+
+/** Nothing is known of somebody's folder but what reading it showed. */
+async function ofFolder(db: DatabaseManager, corpus: Corpus, statistics: Statistics): Promise<Question[]> {
+  const center = await mostReferred(db, corpus, statistics)
+  const topics = statistics.topicWords(4)
+  const topic = topics.slice(0, 2).join(' ') || 'introduction'
+  const other = topics.slice(2, 4).join(' ') || topic
+  const title = center === undefined ? undefined : statistics.title(center)
+  const telling = statistics.tellingValue()
+  return [
+    words('semantic', title ?? topic),
+    telling === undefined
+      ? words('metadata', topic)
+      : own('metadata', `Which files have ${telling.field} ${telling.inArray ? 'with' : '='} ${telling.value}?`, {
+          filter: { [telling.field]: telling.inArray ? { $contains: String(telling.value) } : telling.value },
+        }),
+    center === undefined
+      ? {
+          ...words('graph', topic),
+          how: 'the graph store; no file here links to another, so only the start of the walk is found',
+        }
+      : own('graph', `What is linked with ${center}, up to two steps away?`, {
+          graph: { from: [center], direction: 'both', edgeTypes: [corpus.edgeType], depth: 2 },
+        }),
+    words('hybrid', other),
+  ]
 }
 
 function own(mode: SearchMode, title: string, search: Question['search']): Question {
   return { mode, title, how: HOW[mode], search }
 }
 
-async function ofPackages(db: DatabaseManager, corpus: Corpus, statistics: Statistics): Promise<Question[]> {
-  const [popular] = await mostReferred(db, corpus, statistics)
-  return [
-    own('semantic', 'parse command line arguments', { query: 'parse command line arguments' }),
-    own('metadata', 'which packages above 1 MB are not under the MIT licence', {
-      filter: { license: { $ne: 'MIT' }, sizeBytes: { $gt: 1_000_000 } },
-    }),
-    popular === undefined
-      ? own('graph', 'colours in the terminal, and what goes with them', { query: 'terminal colors' })
-      : own('graph', `who depends on ${popular}`, {
-          graph: { from: [popular], direction: 'in', edgeTypes: [corpus.edgeType] },
-        }),
-    own('hybrid', 'retry a failed call with exponential backoff', {
-      query: 'retry a failed call with exponential backoff',
-    }),
-  ]
+function words(mode: SearchMode, query: string): Question {
+  return own(mode, quoted(query), { query })
 }
 
-/** Nothing is known of somebody's folder but what reading it showed. */
-async function ofFolder(db: DatabaseManager, corpus: Corpus, statistics: Statistics): Promise<Question[]> {
-  const linked = await mostReferred(db, corpus, statistics)
-  const [center] = linked
-  const words = statistics.topicWords(4)
-  const topic = words.slice(0, 2).join(' ') || 'introduction'
-  const other = words.slice(2, 4).join(' ') || topic
-  const title = center !== undefined ? statistics.title(center) : undefined
-  const telling = statistics.tellingValue()
-  return [
-    own('semantic', title ?? topic, { query: title ?? topic }),
-    telling
-      ? own(
-          'metadata',
-          `which files have ${telling.field} ${telling.inArray ? 'with' : '='} ${String(telling.value)}`,
-          {
-            filter: { [telling.field]: telling.inArray ? { $contains: String(telling.value) } : telling.value },
-          },
-        )
-      : own('metadata', topic, { query: topic }),
-    center === undefined
-      ? own('graph', `${topic} (no file here links to another, so only the start is found)`, { query: topic })
-      : own('graph', `what is linked with ${center}, two steps around`, {
-          graph: { from: [center], direction: 'both', edgeTypes: [corpus.edgeType], depth: 2 },
-        }),
-    own('hybrid', other, { query: other }),
-  ]
+function quoted(query: string): string {
+  return `“${query}”`
 }
 
-/** The stored documents that most others refer to. */
-async function mostReferred(db: DatabaseManager, corpus: Corpus, statistics: Statistics): Promise<string[]> {
-  const found: string[] = []
-  for (const id of statistics.mostReferred(10)) {
-    // Others may refer to what is not there: a package left out, a broken link.
-    if (await db.getDocument(id, corpus.collection)) found.push(id)
-    if (found.length === 3) break
-  }
-  return found
+/** The stored document that most others refer to. */
+async function mostReferred(db: DatabaseManager, corpus: Corpus, statistics: Statistics): Promise<string | undefined> {
+  // Others may refer to what is not there: a package left out, a broken link.
+  for (const id of statistics.mostReferred(20)) if (await db.getDocument(id, corpus.collection)) return id
+  return undefined
 }

@@ -19,7 +19,8 @@ export interface Listener {
   /** Called as documents settle. */
   progress(done: number, total: number): void
   stored(report: SyncReport, corpus: Corpus): void
-  answered(answer: Answer, place: number): void
+  /** `fields`: what filters can name. */
+  answered(answer: Answer, place: number, fields: readonly string[]): void
   related(relations: Relations, corpus: Corpus): void
   measured(counts: Counts, health: HealthReport): void
 }
@@ -96,7 +97,7 @@ async function work(
       result: await db.searchDocuments({ ...search, mode, collection, limit: options.limit, signal }),
     }))
     answers.push(answer)
-    listener.answered(answer, answers.length)
+    listener.answered(answer, answers.length, statistics.fields())
   }
   // The last question is the hybrid one: its first hit is looked at more closely.
   const top = answers.at(-1)?.result.hits[0]

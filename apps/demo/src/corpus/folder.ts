@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Dirent, readdirSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { closeSync, type Dirent, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import path from 'node:path'
 import type { Metadata, Reference, VeritasDocument } from '@veritas-db/core'
 import { DemoError } from '../errors.js'
@@ -39,7 +38,7 @@ export function folderCorpus(folder: string): Corpus {
       for (const file of files) {
         const report = (why: string): void => onProblem({ id: safeId(file), why })
         try {
-          const document = await fileDocument(root, file, index, report)
+          const document = fileDocument(root, file, index, report)
           if (document) yield document
         } catch (error) {
           // A file that vanishes while we read, or that we may not read, concerns itself alone.
@@ -50,13 +49,13 @@ export function folderCorpus(folder: string): Corpus {
   }
 }
 
-async function fileDocument(
+function fileDocument(
   root: string,
   file: string,
   index: FileIndex,
   report: (why: string) => void,
-): Promise<VeritasDocument | undefined> {
-  const { text, size, cut } = await readText(path.join(root, ...file.split('/')))
+): VeritasDocument | undefined {
+  const { text, size, cut } = readText(path.join(root, ...file.split('/')))
   if (text.includes('\u0000')) {
     report('it is no text: it holds NUL characters')
     return undefined
@@ -78,7 +77,7 @@ async function fileDocument(
     metadata: {
       folder: safeText(path.posix.dirname(file)),
       sizeBytes: size,
-      words: body.match(/\S+/g)?.length ?? 0,
+      words: wordCount(body),
       ...unused({ date, created }, createdDate),
       ...safeMetadata(rest),
     },
@@ -116,20 +115,31 @@ function references(file: string, body: string, index: FileIndex): Reference[] {
 }
 
 /** The beginning of a file as text: UTF-8, or UTF-16 where it says so. */
-async function readText(file: string): Promise<{ text: string; size: number; cut: boolean }> {
-  await using handle = await open(file)
-  const { size } = await handle.stat()
-  const buffer = Buffer.alloc(Math.min(size, MAX_BYTES))
-  let length = 0
-  while (length < buffer.length) {
-    const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length)
-    if (bytesRead === 0) break
-    length += bytesRead
+function readText(file: string): { text: string; size: number; cut: boolean } {
+  const handle = openSync(file, 'r')
+  try {
+    const { size } = fstatSync(handle)
+    const buffer = Buffer.alloc(Math.min(size, MAX_BYTES))
+    let length = 0
+    while (length < buffer.length) {
+      const bytesRead = readSync(handle, buffer, length, buffer.length - length, length)
+      if (bytesRead === 0) break
+      length += bytesRead
+    }
+    const bytes = buffer.subarray(0, length)
+    const [first, second] = bytes
+    const wide =
+      first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : undefined
+    return { text: new TextDecoder(wide ?? 'utf-8').decode(bytes), size, cut: size > MAX_BYTES }
+  } finally {
+    closeSync(handle)
   }
-  const bytes = buffer.subarray(0, length)
-  const encoding =
-    bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8'
-  return { text: new TextDecoder(encoding).decode(bytes), size, cut: size > MAX_BYTES }
+}
+
+function wordCount(text: string): number {
+  let words = 0
+  for (const _ of text.matchAll(/\S+/g)) words++
+  return words
 }
 
 /** Paths of documents relative to the folder, with `/`, in order. Links are not followed: they may lead out, or in circles. */

@@ -21,10 +21,9 @@ export interface LinkTarget {
 
 /** Targets of a Markdown text's links in order: inline, by reference, and `[[wiki links]]`. */
 export function linkTargets(markdown: string): LinkTarget[] {
-  // Parsing takes most of the time of reading, and most notes link to nothing.
-  if (!/\]\(|\]:|\[\[/.test(markdown)) return []
+  if (!MAY_LINK.test(markdown)) return []
   const targets: LinkTarget[] = []
-  const waiting: Node[] = [fromMarkdown(markdown.slice(0, MAX_PARSED))]
+  const waiting: Node[] = [fromMarkdown(withoutPlainParagraphs(markdown.slice(0, MAX_PARSED)))]
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
     if ((node.type === 'link' || node.type === 'definition') && node.url) targets.push({ url: node.url, wiki: false })
     if (node.type === 'text' && node.value?.includes('[['))
@@ -34,6 +33,19 @@ export function linkTargets(markdown: string): LinkTarget[] {
     if (node.children) for (let i = node.children.length - 1; i >= 0; i--) waiting.push(node.children[i] as Node)
   }
   return targets
+}
+
+const MAY_LINK = /\]\(|\]:|\[\[/
+/** What makes a link, a block of code or one of HTML. */
+const MARKS = /\]\(|\]:|\[\[|```|~~~|</
+
+/**
+ * Parsing takes most of the time of reading, and most paragraphs link to nothing: those give way to an "x". Every block
+ * stays a block of its kind, so that what is code, or within a list, is so still.
+ */
+function withoutPlainParagraphs(markdown: string): string {
+  const blocks = markdown.split(/\r?\n(?:[ \t]*\r?\n)+/)
+  return blocks.map((block) => (/^\p{L}/u.test(block) && !MARKS.test(block) ? 'x' : block)).join('\n\n')
 }
 
 /** Finds files by what links call them. */

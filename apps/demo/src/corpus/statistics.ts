@@ -2,6 +2,7 @@ import type { VeritasDocument } from '@veritas-db/core'
 
 /** Names counted at once; beyond it the rare ones are forgotten, so that memory stays flat. */
 const MAX_COUNTED = 20_000
+const MAX_FIELDS = 200
 const WORD = /[\p{L}\p{N}][\p{L}\p{N}'’-]{3,30}/gu
 /** Of each text its beginning: what it is about is said there. */
 const SAMPLE = 20_000
@@ -29,6 +30,7 @@ export class Statistics {
   readonly #titles = new Map<string, string>()
   readonly #words = new Map<string, number>()
   readonly #values = new Map<string, number>()
+  readonly #fields = new Set<string>(['title', 'documentType', 'createdDate', 'filePath'])
   readonly #countWords: boolean
 
   constructor(options: { readonly words: boolean }) {
@@ -39,6 +41,8 @@ export class Statistics {
     this.documents++
     for (const reference of document.references ?? [])
       count(this.#referred, typeof reference === 'string' ? reference : reference.id)
+    for (const field of Object.keys(document.metadata ?? {}))
+      if (this.#fields.size < MAX_FIELDS) this.#fields.add(field)
     if (!this.#countWords) return
     if (document.id !== undefined && document.title !== undefined && this.#titles.size < MAX_COUNTED)
       this.#titles.set(document.id, document.title)
@@ -52,9 +56,14 @@ export class Statistics {
           if (typeof item === 'string' && item.length < 60) count(this.#values, JSON.stringify([field, item, 'array']))
   }
 
-  /** The ids that most others refer to, of those that `exists` accepts. */
-  mostReferred(limit: number, exists: (id: string) => boolean = () => true): readonly string[] {
-    return top(this.#referred, (id) => exists(id)).slice(0, limit)
+  /** The ids that most others refer to. */
+  mostReferred(limit: number): readonly string[] {
+    return top(this.#referred, () => true).slice(0, limit)
+  }
+
+  /** The fields that documents have, in order of name. */
+  fields(): readonly string[] {
+    return [...this.#fields].sort()
   }
 
   title(id: string): string | undefined {

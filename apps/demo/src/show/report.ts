@@ -7,7 +7,7 @@ import type { Relations } from '../relations.js'
 import type { Answer, Listener, Outcome, Timing } from '../run.js'
 import type { SyncReport } from '../store.js'
 import { type Progress, progress } from './progress.js'
-import { countTable, healthTable, hitTable, relationTable } from './tables.js'
+import { countTable, healthTable, hitTable, nameList, relationTable } from './tables.js'
 import { duration, number, oneLine, shellWord, shorten, WIDTH } from './text.js'
 
 const SHOWN_PROBLEMS = 3
@@ -73,13 +73,16 @@ export class Report implements Listener {
     this.#print('')
   }
 
-  answered({ question, result }: Answer, place: number): void {
+  answered({ question, result }: Answer, place: number, fields: readonly string[]): void {
     this.#print(
-      `${pc.bold(`${place} ${question.mode}`)} · ${oneLine(question.title)}?`,
+      `${pc.bold(`${place} ${question.mode}`)} · ${oneLine(question.title)}`,
       pc.dim(`${question.how} · ${duration(result.durationMs)}`),
     )
-    if (result.hits.length === 0) this.#print(pc.dim('  nothing matches'))
-    else this.#print(hitTable(question, result.hits))
+    if (result.hits.length > 0) this.#print(hitTable(question, result.hits))
+    else {
+      this.#print('  nothing matches')
+      if (question.search.filter) this.#print(pc.dim(`  fields to filter by: ${nameList(fields, 3, WIDTH - 22)}`))
+    }
     for (const warning of result.warnings) this.#print(pc.yellow(`! ${warning.backend}: ${oneLine(warning.message)}`))
     this.#print('')
   }

@@ -34,7 +34,7 @@ export function shorten(text: string, length: number): string {
 export function shortenId(text: string, length: number): string {
   const characters = [...oneLine(text)]
   if (characters.length <= length) return characters.join('')
-  const tail = Math.floor(length * 0.6)
+  const tail = Math.floor(length * 0.5)
   return `${characters.slice(0, length - tail - 1).join('')}…${characters.slice(-tail).join('')}`
 }
 
