@@ -1,0 +1,128 @@
+import type { PineconeRecord } from '@pinecone-database/pinecone'
+import {
+  checkId,
+  checkMetadata,
+  checkString,
+  checkVector,
+  invalid,
+  type Metadata,
+  type RecordIssue,
+  typeName,
+  type VectorMatch,
+  type VectorQuery,
+  type VectorRecord,
+  VeritasError,
+} from '@veritas-db/core/contract'
+import { fromNative, type NativeMetadata, toNative } from './metadata.js'
+import { parseRecordId, recordId, versionParts } from './names.js'
+
+/** The field with the document's key, which every record has. */
+export const KEY_FIELD = 'key'
+/** The two halves of the version, as numbers. */
+export const VERSION_FIELDS = ['v1', 'v2'] as const
+/** The most bytes of one record's metadata, as JSON. */
+export const MAX_METADATA_BYTES: number = 40 * 1024
+
+/** A record as it is sent, with its size in bytes. */
+export interface NativeRecord {
+  readonly record: PineconeRecord<NativeMetadata>
+  readonly bytes: number
+}
+
+/** All that Pinecone keeps of a record beside its vector. */
+export const nativeMetadata = (record: VectorRecord): NativeMetadata => {
+  const [high, low] = versionParts(record.version)
+  return {
+    [KEY_FIELD]: record.key,
+    doc: record.documentId,
+    [VERSION_FIELDS[0]]: high,
+    [VERSION_FIELDS[1]]: low,
+    ...(record.text !== undefined && { text: record.text }),
+    ...toNative(record.metadata),
+  }
+}
+
+const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value))
+
+/** A record as Pinecone takes it. */
+export const toNativeRecord = (record: VectorRecord): NativeRecord => {
+  const id = recordId(record)
+  const metadata = nativeMetadata(record)
+  const { values, bytes } = shortValues(record.vector)
+  // The names, quotes and braces around them take 40 bytes.
+  return { record: { id, values, metadata }, bytes: bytes + id.length + jsonBytes(metadata) + 40 }
+}
+
+/**
+ * A vector as the numbers with the fewest digits that are still the same 32-bit floats: 9 are always enough, and 16 or 17 are what
+ * JSON writes otherwise, which would nearly double every request.
+ */
+export const shortValues = (vector: Float32Array): { readonly values: number[]; readonly bytes: number } => {
+  const values = new Array<number>(vector.length)
+  let bytes = 2
+  for (let i = 0; i < vector.length; i++) {
+    const x = vector[i] as number
+    const text = x.toPrecision(9)
+    values[i] = Number(text)
+    // JSON writes numbers from 1e9 to 1e21 without an exponent, which is longer than this text.
+    bytes += (x >= 1e9 || x <= -1e9 ? 24 : text.length) + 1
+  }
+  return { values, bytes }
+}
+
+/** A stored record as the contract has it; `include` chooses what comes along. */
+export const toMatch = (
+  stored: {
+    readonly id: string
+    readonly values?: readonly number[]
+    readonly metadata?: Readonly<Record<string, unknown>>
+  },
+  include: NonNullable<VectorQuery['include']>,
+): Omit<VectorMatch, 'score'> => {
+  const native = stored.metadata ?? {}
+  return {
+    ...parseRecordId(stored.id),
+    documentId: String(native.doc),
+    ...(include.metadata && { metadata: fromNative(native) }),
+    ...(include.text && typeof native.text === 'string' && { text: native.text }),
+    ...(include.vector && { vector: Float32Array.from(stored.values ?? []) }),
+  }
+}
+
+/** A stored record as a whole. */
+export const toRecord = (stored: Parameters<typeof toMatch>[0]): VectorRecord =>
+  toMatch(stored, { metadata: true, text: true, vector: true }) as VectorRecord & { metadata: Metadata }
+
+/** Checks one record. @throws VeritasError VALIDATION */
+export const checkRecord = (record: VectorRecord, dimensions?: number): void => {
+  if (!/^[0-9a-f]{32}$/.test(record.key)) throw invalid('key', 'needs 32 hexadecimal digits')
+  if (!/^[0-9a-f]{24}$/.test(record.version)) throw invalid('version', 'needs 24 hexadecimal digits')
+  if (!Number.isSafeInteger(record.ordinal) || record.ordinal < 0)
+    throw invalid('ordinal', 'needs a whole number of at least 0')
+  checkId(record.documentId, 'documentId')
+  checkVector(record.vector, dimensions)
+  if (record.vector.every((x) => Math.abs(x) < 1e-8)) throw invalid('vector', 'is all zero, which Pinecone refuses')
+  if (record.text !== undefined) {
+    if (typeof record.text !== 'string') throw invalid('text', `needs a string, got ${typeName(record.text)}`)
+    checkString(record.text, 'text')
+  }
+  checkMetadata(record.metadata)
+  const bytes = jsonBytes(nativeMetadata(record))
+  if (bytes > MAX_METADATA_BYTES)
+    throw invalid(
+      'metadata',
+      `takes ${bytes} bytes together with the text; Pinecone holds ${MAX_METADATA_BYTES} a record`,
+    )
+}
+
+/** What `check` answers: the first mistake of each record. */
+export const issuesOf = (records: readonly VectorRecord[], dimensions?: number): RecordIssue[] =>
+  records.flatMap((record, index) => {
+    try {
+      checkRecord(record, dimensions)
+      return []
+    } catch (error) {
+      if (!VeritasError.is(error, 'VALIDATION')) throw error
+      return [{ index, path: error.path ?? '', message: error.message }]
+    }
+  })
