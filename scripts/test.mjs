@@ -2,10 +2,11 @@
 // Servers that `npm run servers -- up` has running, or that variables such as VERITAS_NEO4J_URL name, are tested too.
 // Usage: npm test [-- VITEST_ARGUMENT...]
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { root, run, setup, tryRun } from './x.mjs'
 
+const BACKENDS = readdirSync(path.join(root, 'packages', 'backends'))
 const env = setup()
 run('turbo', ['run', 'build', '--output-logs=errors-only', '--log-order=grouped'], { env })
 
@@ -35,18 +36,23 @@ process.exit(status)
 
 /** One line a backend: what it was run against, and which suites were skipped for which reason. */
 function printVerified(lines) {
-  const backends = new Map()
-  for (const line of lines.split('\n').filter(Boolean)) {
-    const entry = JSON.parse(line)
-    const list = backends.get(entry.backend) ?? []
-    list.push(entry)
-    backends.set(entry.backend, list)
+  const entries = lines
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line))
+  console.log('\nThe contract was verified on:')
+  for (const [backend, suites] of [...Map.groupBy(entries, (entry) => entry.backend)].sort()) {
+    const run = suites.filter((s) => s.status === 'run')
+    const sum = (field) => run.reduce((total, s) => total + s[field], 0)
+    const undeclared = suites.filter((s) => s.status === 'undeclared').length
+    console.log(
+      `  ${backend.padEnd(34)} ${run.length} suites run: ${sum('passed')} checks passed, ${sum('failed')} failed${undeclared ? `; ${undeclared} suites undeclared` : ''}`,
+    )
+    for (const { suite, reason } of suites.filter((s) => s.status === 'skipped'))
+      console.log(`  ${''.padEnd(34)} skipped ${suite}: ${reason}`)
   }
-  console.log('\nThe contract was verified against:')
-  for (const [backend, entries] of [...backends].sort()) {
-    const ran = entries.filter((e) => e.status === 'run').length
-    const skipped = entries.filter((e) => e.status === 'skipped')
-    console.log(`  ${backend.padEnd(28)} ${String(ran).padStart(3)} suites run, ${skipped.length} skipped`)
-    for (const { suite, reason } of skipped) console.log(`  ${''.padEnd(28)}     ${suite}: ${reason}`)
-  }
+  const tested = new Set(entries.map((entry) => entry.backend.split(/[ (]/)[0]))
+  const missing = BACKENDS.filter((name) => !tested.has(name))
+  if (missing.length > 0)
+    console.log(`Not run: ${missing.join(', ')}. Start their servers with: npm run servers -- up ${missing.join(' ')}`)
 }

@@ -191,7 +191,13 @@ export class DatabaseManager implements AsyncDisposable {
     const found = await this.#collections.find(collection)
     const key = documentKey(found?.scope ?? this.#scopeOf(collection), id)
     if (!found) return null
-    const [row] = await this.#authority.get({ scope: found.scope, table: DOCUMENT_TABLE, keys: [key], ...settings })
+    const [row] = await this.#authority.get({
+      scope: found.scope,
+      table: DOCUMENT_TABLE,
+      keys: [key],
+      fresh: true,
+      ...settings,
+    })
     if (!row || row.values.deleted === true) return null
     this.#versions.observe(row.version)
     return readDocument<M>(row)

@@ -55,7 +55,7 @@ describe('the configuration schema', () => {
     const plugin = emptyPlugin()
     const embedder = hashedEmbedder()
     const config = await checkOptions(configSchema, { relational: { type: plugin }, embedder }, '')
-    expect(config.relational?.type).toBe(plugin)
+    expect(config.relational).toHaveProperty('type', plugin)
     expect(config.embedder).toBe(embedder)
   })
 

@@ -14,7 +14,10 @@ const backend = z.strictObject({
     error: 'needs a short name such as "sqlite", a package, a path, or a plugin',
   }),
   config: z.record(z.string(), z.unknown()).optional(),
+  replicas: z.array(z.record(z.string(), z.unknown())).optional(),
 })
+
+const instances = z.union([backend, z.array(backend).min(1)])
 
 const fieldType = z.enum(['string', 'number', 'boolean', 'date', 'string[]', 'number[]', 'json'])
 
@@ -35,9 +38,9 @@ function isEmbedder(value: unknown): value is Embedder {
 
 /** Checks a config; the defaults of `performance` are the ones its type documents. */
 export const configSchema: z.ZodType<ResolvedConfig, VeritasConfig> = z.strictObject({
-  vector: backend.optional(),
-  graph: backend.optional(),
-  relational: backend.optional(),
+  vector: instances.optional(),
+  graph: instances.optional(),
+  relational: instances.optional(),
   backend: backend.optional(),
   performance: z
     .strictObject({

@@ -11,6 +11,8 @@ export interface BackendConfig {
   readonly type: string | AnyPlugin
   /** The plugin's own options; its README lists them. */
   readonly config?: Readonly<Record<string, unknown>> | undefined
+  /** Options of further instances that the database itself keeps up to date: reads are spread over them. */
+  readonly replicas?: readonly Readonly<Record<string, unknown>>[] | undefined
 }
 
 export interface PerformanceConfig {
@@ -54,10 +56,10 @@ export interface CollectionConfig {
 }
 
 export interface VeritasConfig {
-  /** Where documents are stored whole: the authority. */
-  readonly relational?: BackendConfig | undefined
-  readonly vector?: BackendConfig | undefined
-  readonly graph?: BackendConfig | undefined
+  /** Where documents are stored whole: the authority. Of several instances of one database, the first takes the writes. */
+  readonly relational?: BackendConfig | readonly BackendConfig[] | undefined
+  readonly vector?: BackendConfig | readonly BackendConfig[] | undefined
+  readonly graph?: BackendConfig | readonly BackendConfig[] | undefined
   /** One database for every role that is not named on its own. Default the embedded one where no role is named. */
   readonly backend?: BackendConfig | undefined
   readonly performance?: PerformanceConfig | undefined

@@ -19,6 +19,11 @@ const READS: ReadonlySet<string> = new Set([
   'find',
   'digest',
 ])
+/** Whether a method of a role leaves what is stored as it is. */
+export function isRead(operation: string): boolean {
+  return READS.has(operation)
+}
+
 const NOT_IDEMPOTENT: ReadonlySet<string> = new Set(['raw', 'transaction'])
 
 /** What one method call of a role is, before it is made. */
@@ -48,7 +53,7 @@ export function interceptRole<R extends RoleName>(
           backend,
           role: name,
           operation: property,
-          write: !READS.has(property),
+          write: !isRead(property),
           idempotent: !NOT_IDEMPOTENT.has(property),
           ...(signal && { signal }),
         }

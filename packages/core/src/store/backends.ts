@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { ReplicatedBackend } from '../composite/replicas.js'
 import { checkOptions } from '../config/explain.js'
 import type { BackendConfig, ResolvedConfig } from '../config/types.js'
 import { type RoleName, VeritasError } from '../contract/errors.js'
@@ -41,33 +42,49 @@ export async function createBackends(
 ): Promise<readonly ConnectedBackend[]> {
   const named = ROLES.some((role) => config[role] !== undefined)
   const fallback = config.backend ?? (named ? undefined : EMBEDDED)
-  const wanted: { plugin: AnyPlugin; options: Readonly<Record<string, unknown>>; roles: RoleName[] }[] = []
+  const wanted: { plugin: AnyPlugin; instances: readonly Readonly<Record<string, unknown>>[]; roles: RoleName[] }[] = []
   for (const role of ROLES) {
     const entry = config[role] ?? fallback
-    if (entry === undefined || entry.enabled === false) continue
-    const plugin = await resolvePlugin(entry.type, { role, from })
-    const options = entry.config ?? {}
-    const same = wanted.find((w) => w.plugin === plugin && isDeepStrictEqual(w.options, options))
+    const list = entry === undefined ? [] : [entry].flat().filter((e) => e.enabled !== false)
+    const [primary, ...others] = list
+    if (primary === undefined) continue
+    const plugin = await resolvePlugin(primary.type, { role, from })
+    for (const [i, other] of others.entries())
+      if ((await resolvePlugin(other.type, { role, from })) !== plugin)
+        throw new VeritasError({
+          code: 'CONFIGURATION',
+          path: `${role}[${i + 1}].type`,
+          message: `${role}[${i + 1}].type: instances of one role are of one database; the first is ${plugin.name}.`,
+        })
+    const instances = list.flatMap((e) => [e.config ?? {}, ...(e.replicas ?? [])])
+    const same = wanted.find((w) => w.plugin === plugin && isDeepStrictEqual(w.instances, instances))
     if (same) same.roles.push(role)
-    else wanted.push({ plugin, options, roles: [role] })
+    else wanted.push({ plugin, instances, roles: [role] })
   }
   if (wanted.length === 0)
     throw new VeritasError({
       code: 'CONFIGURATION',
       message: 'Every role is disabled: enable at least the relational one, which holds the documents.',
     })
+  const { poolSize, queryTimeoutMs, breakerThreshold, breakerResetMs } = config.performance
   return Promise.all(
-    wanted.map(async ({ plugin, options, roles }) => {
-      const checked = await checkOptions(plugin.config, options, `${roles[0]}.config`)
-      const { poolSize, queryTimeoutMs } = config.performance
-      return connectable(
-        plugin,
-        plugin.create(checked, { roles, poolSize, queryTimeoutMs }),
-        roles,
-        checked,
-        config,
-        events,
+    wanted.map(async ({ plugin, instances, roles }) => {
+      const checked = await Promise.all(
+        instances.map((options, i) =>
+          checkOptions(plugin.config, options, `${roles[0]}.${i === 0 ? 'config' : `replicas[${i - 1}]`}`),
+        ),
       )
+      const made = checked.map((options) => plugin.create(options, { roles, poolSize, queryTimeoutMs }))
+      const [primary, ...replicas] = made
+      if (primary === undefined)
+        throw new VeritasError({ code: 'INTERNAL', message: `${plugin.package} made no backend.` })
+      const limits = {
+        threshold: breakerThreshold,
+        resetMs: breakerResetMs,
+        attemptMs: Math.ceil(queryTimeoutMs / made.length),
+      }
+      const backend = replicas.length > 0 ? new ReplicatedBackend(primary, replicas, limits) : primary
+      return connectable(plugin, backend, roles, checked, config, events)
     }),
   )
 }

@@ -86,6 +86,7 @@ export class Collections {
         table: SYSTEM_TABLE,
         filter: { op: 'eq', path: 'kind', value: 'collection' },
         limit: 500,
+        fresh: true,
         ...(cursor && { cursor }),
         ...(signal && { signal }),
       })
@@ -161,7 +162,12 @@ export class Collections {
   }
 
   async #read(name: string): Promise<RowRecord | undefined> {
-    const rows = await this.#table.get({ scope: SYSTEM_SCOPE, table: SYSTEM_TABLE, keys: [this.#key(name)] })
+    const rows = await this.#table.get({
+      scope: SYSTEM_SCOPE,
+      table: SYSTEM_TABLE,
+      keys: [this.#key(name)],
+      fresh: true,
+    })
     return rows[0]
   }
 

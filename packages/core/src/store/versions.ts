@@ -49,7 +49,7 @@ export class VersionSource {
   }
 
   async #stored(): Promise<Version | undefined> {
-    const [row] = await this.#table.get({ scope: SYSTEM_SCOPE, table: SYSTEM_TABLE, keys: [CLOCK_KEY] })
+    const [row] = await this.#table.get({ scope: SYSTEM_SCOPE, table: SYSTEM_TABLE, keys: [CLOCK_KEY], fresh: true })
     const floor = row?.values.floor
     return typeof floor === 'string' ? asVersion(floor) : undefined
   }

@@ -187,6 +187,7 @@ export class DocumentWriter {
       table: DOCUMENT_TABLE,
       keys,
       columns: ['created_date', 'content_hash', 'deleted'],
+      fresh: true,
       ...(signal && { signal }),
     })
     return new Map(

@@ -14,6 +14,8 @@ export interface ScopedOptions extends CallOptions {
 export interface ReadOptions extends ScopedOptions {
   /** The token of a write that this read must see. */
   readonly after?: string
+  /** Read from the primary, where there are replicas that may lag behind it. Backends of one instance need not look at it. */
+  readonly fresh?: boolean
 }
 
 export interface ScanOptions extends ReadOptions {
