@@ -4,10 +4,12 @@ import {
   type FilterCapabilities,
   type FilterNode,
   MATCH_ALL,
+  type Metadata,
   type Scalar,
 } from '@veritas-db/core/contract'
 import fc from 'fast-check'
 import { DATES, NUMBER_LISTS, NUMBERS, ODD_FIELDS, SEED, STRINGS, TAGS } from './records.js'
+import { traps } from './traps.js'
 
 /** The fields that filters ask about, before a role puts its prefix there. */
 const PATHS: readonly string[] = [
@@ -123,9 +125,12 @@ export interface FilterSample {
   readonly refused: readonly FilterNode[]
 }
 
-/** A third of the filters are single conditions of the written table, the rest are generated, as far as the backend takes them. */
-export function filterSample(capabilities: FilterCapabilities, count: number): FilterSample {
-  const table = systematic()
+/** All traps, then conditions of the written table and generated filters in equal parts, as far as the backend takes them. */
+export function filterSample(
+  capabilities: FilterCapabilities,
+  records: readonly Metadata[],
+  count: number,
+): FilterSample {
   const pushable: FilterNode[] = []
   const refused: FilterNode[] = []
   const take = (filters: readonly FilterNode[], most: number): void => {
@@ -134,13 +139,15 @@ export function filterSample(capabilities: FilterCapabilities, count: number): F
     refused.push(
       ...everyNth(
         filters.filter((f) => !canPush(f, capabilities)),
-        25,
+        20,
       ),
     )
   }
-  take(table, Math.ceil(count * 0.6))
+  take(traps(records), Number.POSITIVE_INFINITY)
+  const room = Math.max(100, count - pushable.length)
+  take(systematic(), Math.ceil(room / 2))
   // Many more than needed, since a backend that takes little would be left with a handful.
-  take(fc.sample(tree, { seed: SEED, numRuns: count * 6 }), Math.floor(count * 0.4))
+  take(fc.sample(tree, { seed: SEED, numRuns: count * 4 }), Math.floor(room / 2))
   return { pushable, refused }
 }
 

@@ -124,15 +124,30 @@ const maybe = <T extends MetadataValue>(values: fc.Arbitrary<T>): fc.Arbitrary<T
 
 const from = <T>(values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values)
 
-/** Several types under one name. */
-const mixed: fc.Arbitrary<MetadataValue> = fc.oneof(
-  from(STRINGS),
-  from(NUMBERS),
-  fc.boolean(),
-  from(DATES),
-  from(TAGS),
-  from(NUMBER_LISTS),
-  fc.constantFrom<Metadata>({}, { x: 1 }, { x: 'a' }),
+/** Several types under one name, each value next to one of another type that looks like it. */
+const mixed: fc.Arbitrary<MetadataValue> = fc.constantFrom<MetadataValue>(
+  'a',
+  'A',
+  '1',
+  'true',
+  '2020',
+  '2020-01-01T00:00:00.000Z',
+  '',
+  0,
+  1,
+  2020,
+  JAN_2020,
+  true,
+  false,
+  new Date(0),
+  new Date(JAN_2020),
+  [],
+  ['a'],
+  ['1', 'ab'],
+  [1],
+  [JAN_2020],
+  {},
+  { x: 1 },
 )
 
 const nested: fc.Arbitrary<MetadataValue> = fc.oneof(

@@ -38,7 +38,11 @@ export function filterSuite(role: RoleName): Suite {
         assert.fail(`record ${preview(items[failed]?.data)} was not applied: ${preview(result.outcomes[failed])}`)
       const byKey = new Map(items.map((item) => [place.key(item.id), item]))
       const inPlace = (node: FilterNode): FilterNode => mapPaths(node, (path) => place.path(path))
-      const { pushable, refused } = filterSample(place.capabilities.filter, t.options.filters ?? 500)
+      const { pushable, refused } = filterSample(
+        place.capabilities.filter,
+        items.map((item) => item.data),
+        t.options.filters ?? 500,
+      )
       return { place, items, byKey, sample: { pushable: pushable.map(inPlace), refused: refused.map(inPlace) } }
     })
 

@@ -5,7 +5,6 @@ import {
   checkName,
   type DeleteResult,
   type EdgeRecord,
-  evaluateFilter,
   type FilterNode,
   FULL_FILTER,
   type GraphCapabilities,
@@ -346,7 +345,7 @@ export class MemoryGraph implements GraphRole {
   #filter(filter: FilterNode | undefined): (node: NodeRecord) => boolean {
     if (!filter || isMatchAll(filter)) return () => true
     assertPushable(filter, this.capabilities.filter, 'memory', 'graph')
-    return (node) => evaluateFilter(filter, node.properties)
+    return (node) => this.#session.evaluate(filter, node.properties)
   }
   #unsupported(what: string): VeritasError {
     return unsupported('memory', 'graph', what)

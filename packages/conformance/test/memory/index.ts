@@ -3,6 +3,7 @@ import {
   type CallOptions,
   CONTRACT_VERSION,
   definePlugin,
+  type evaluateFilter,
   type GraphCapabilities,
   type Plugin,
   type RelationalCapabilities,
@@ -24,6 +25,8 @@ export interface Declared {
   readonly graph?: Partial<GraphCapabilities>
   readonly relational?: Partial<RelationalCapabilities>
   readonly unitOfWork?: boolean
+  /** A broken evaluator of filters, to see whether the kit notices. */
+  readonly evaluate?: typeof evaluateFilter
 }
 
 /** A connection to an engine in memory; `make` makes its roles, for use inside a unit of work or outside. */
@@ -53,7 +56,7 @@ function connection<R extends RoleName>(
 
 /** A connection with the roles and capabilities that are declared. */
 export function memoryBackend(engine: Engine, declared: Declared = {}): Backend {
-  const session = new Session(engine)
+  const session = new Session(engine, declared.evaluate)
   const names = declared.roles ?? ['vector', 'graph', 'relational']
   return connection<never>(engine, session, declared.unitOfWork ?? true, (inside) => ({
     ...(names.includes('vector') && { vector: new MemoryVector(session, { ...VECTOR, ...declared.vector }, inside) }),

@@ -5,7 +5,6 @@ import {
   checkName,
   compareText,
   type DeleteResult,
-  evaluateFilter,
   type FieldType,
   type FilterNode,
   FULL_FILTER,
@@ -246,7 +245,7 @@ export class MemoryRelational implements RelationalRole {
   #filter(filter: FilterNode | undefined): (row: RowRecord) => boolean {
     if (!filter || isMatchAll(filter)) return () => true
     assertPushable(filter, this.capabilities.filter, 'memory', 'relational')
-    return (row) => evaluateFilter(filter, row.values)
+    return (row) => this.#session.evaluate(filter, row.values)
   }
   #unsupported(what: string): VeritasError {
     return unsupported('memory', 'relational', what)

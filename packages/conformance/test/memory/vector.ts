@@ -5,7 +5,6 @@ import {
   type CollectionInfo,
   checkVector,
   type DeleteResult,
-  evaluateFilter,
   type FilterNode,
   FULL_FILTER,
   invalid,
@@ -245,7 +244,7 @@ export class MemoryVector implements VectorRole {
   #filter(filter: FilterNode | undefined): (record: VectorRecord) => boolean {
     if (!filter || isMatchAll(filter)) return () => true
     assertPushable(filter, this.capabilities.filter, 'memory', 'vector')
-    return (record) => evaluateFilter(filter, record.metadata)
+    return (record) => this.#session.evaluate(filter, record.metadata)
   }
   #unsupported(what: string): VeritasError {
     return unsupported('memory', 'vector', what)
