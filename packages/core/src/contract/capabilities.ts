@@ -1,10 +1,12 @@
 import type { FilterOperator } from './filter/ast.js'
 
-export type FilterValueType = 'string' | 'number' | 'boolean' | 'date' | 'null'
+/** The types of values that conditions compare with; `element` is a text in a field that is declared as a list. */
+export type FilterValueType = 'string' | 'number' | 'boolean' | 'date' | 'null' | 'element'
 
 /**
  * Which filter conditions a backend evaluates itself: by operator, `true` or the types of value it can compare with.
- * What is absent is not pushed down. `contains` with `string` covers arrays and parts of a text alike.
+ * What is absent is not pushed down. `contains` with `string` covers lists and parts of a text
+ * alike; `element` covers lists alone.
  */
 export type FilterCapabilities = Readonly<Partial<Record<FilterOperator, true | readonly FilterValueType[]>>>
 

@@ -12,7 +12,8 @@ export type FilterNode =
   | { readonly op: 'gt' | 'gte' | 'lt' | 'lte'; readonly path: string; readonly value: string | number | Date }
   | { readonly op: 'in' | 'nin'; readonly path: string; readonly values: readonly (Scalar | null)[] }
   | { readonly op: 'exists'; readonly path: string; readonly value: boolean }
-  | { readonly op: 'contains'; readonly path: string; readonly value: string | number }
+  /** `in: 'list'` where the field is declared as a list: parts of a text do not count then. */
+  | { readonly op: 'contains'; readonly path: string; readonly value: string | number; readonly in?: 'list' }
   | { readonly op: 'startsWith'; readonly path: string; readonly value: string }
 
 export type FilterOperator = FilterNode['op']

@@ -11,7 +11,7 @@ import type { FilterNode, Scalar } from './ast.js'
  * | gt, gte, lt, lte v | is a scalar of the same type in that order: numbers by size, dates by instant, text by code point |
  * | in [v, …] | equals one of them; a null among them matches null and missing; an empty list matches nothing |
  * | exists true | is neither null nor missing; an empty array, object or text exists |
- * | contains v | is an array that holds v, or a text of which the text v is a part |
+ * | contains v | is an array that holds v, or a text of which the text v is a part (arrays alone where the field is declared as a list) |
  * | startsWith v | is a text that starts with v; case counts |
  * | ne, nin, exists false, not | exact complements of eq, in, exists true, and of the condition inside |
  * | and, or | all, any; an empty `and` is true, an empty `or` false |
@@ -41,6 +41,7 @@ export function evaluateFilter(node: FilterNode, metadata: Metadata): boolean {
     case 'contains': {
       const value = valueAt(metadata, node.path)
       if (Array.isArray(value)) return value.includes(node.value)
+      if (node.in === 'list') return false
       return typeof value === 'string' && typeof node.value === 'string' && value.includes(node.value)
     }
     case 'startsWith': {

@@ -108,7 +108,12 @@ class Parser {
         if (typeof operand !== 'boolean') throw invalid(at, `$exists needs true or false, got ${typeName(operand)}`)
         return { op: 'exists', path, value: operand }
       case '$contains':
-        return { op: 'contains', path, value: this.#element(path, operand, at) }
+        return {
+          op: 'contains',
+          path,
+          value: this.#element(path, operand, at),
+          ...(this.#fields[path]?.endsWith('[]') && { in: 'list' as const }),
+        }
       case '$startsWith':
         if (typeof operand !== 'string') throw invalid(at, `$startsWith needs a string, got ${typeName(operand)}`)
         this.#expect(path, name, 'string', at)

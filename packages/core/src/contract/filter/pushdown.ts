@@ -36,6 +36,12 @@ export function canPush(node: FilterNode, capabilities: FilterCapabilities): boo
     case 'in':
     case 'nin':
       return node.values.every((v) => types === true || types.includes(scalarTypeOf(v)))
+    case 'contains':
+      return (
+        types === true ||
+        types.includes(typeof node.value as 'string' | 'number') ||
+        (node.in === 'list' && types.includes('element'))
+      )
     default:
       return types === true || types.includes(scalarTypeOf(node.value))
   }
