@@ -30,7 +30,7 @@ export interface NativeRecord {
 }
 
 /** All that Pinecone keeps of a record beside its vector. */
-export const nativeMetadata = (record: VectorRecord): NativeMetadata => {
+const nativeMetadata = (record: VectorRecord): NativeMetadata => {
   const [high, low] = versionParts(record.version)
   return {
     [KEY_FIELD]: record.key,
@@ -40,17 +40,6 @@ export const nativeMetadata = (record: VectorRecord): NativeMetadata => {
     ...(record.text !== undefined && { text: record.text }),
     ...toNative(record.metadata),
   }
-}
-
-const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value))
-
-/** A record as Pinecone takes it. */
-export const toNativeRecord = (record: VectorRecord): NativeRecord => {
-  const id = recordId(record)
-  const metadata = nativeMetadata(record)
-  const { values, bytes } = shortValues(record.vector)
-  // The names, quotes and braces around them take 40 bytes.
-  return { record: { id, values, metadata }, bytes: bytes + id.length + jsonBytes(metadata) + 40 }
 }
 
 /**
@@ -93,8 +82,8 @@ export const toMatch = (
 export const toRecord = (stored: Parameters<typeof toMatch>[0]): VectorRecord =>
   toMatch(stored, { metadata: true, text: true, vector: true }) as VectorRecord & { metadata: Metadata }
 
-/** Checks one record. @throws VeritasError VALIDATION */
-export const checkRecord = (record: VectorRecord, dimensions?: number): void => {
+/** Checks a record and makes of it what Pinecone takes. @throws VeritasError VALIDATION */
+export const toNativeRecord = (record: VectorRecord, dimensions?: number): NativeRecord => {
   if (!/^[0-9a-f]{32}$/.test(record.key)) throw invalid('key', 'needs 32 hexadecimal digits')
   if (!/^[0-9a-f]{24}$/.test(record.version)) throw invalid('version', 'needs 24 hexadecimal digits')
   if (!Number.isSafeInteger(record.ordinal) || record.ordinal < 0)
@@ -107,22 +96,38 @@ export const checkRecord = (record: VectorRecord, dimensions?: number): void => 
     checkString(record.text, 'text')
   }
   checkMetadata(record.metadata)
-  const bytes = jsonBytes(nativeMetadata(record))
-  if (bytes > MAX_METADATA_BYTES)
+  const metadata = nativeMetadata(record)
+  const metadataBytes = Buffer.byteLength(JSON.stringify(metadata))
+  if (metadataBytes > MAX_METADATA_BYTES)
     throw invalid(
       'metadata',
-      `takes ${bytes} bytes together with the text; Pinecone holds ${MAX_METADATA_BYTES} a record`,
+      `takes ${metadataBytes} bytes together with the text; Pinecone holds ${MAX_METADATA_BYTES} a record`,
     )
+  const id = recordId(record)
+  const { values, bytes } = shortValues(record.vector)
+  // The names, quotes and braces around them take 40 bytes.
+  return { record: { id, values, metadata }, bytes: bytes + id.length + metadataBytes + 40 }
 }
 
 /** What `check` answers: the first mistake of each record. */
 export const issuesOf = (records: readonly VectorRecord[], dimensions?: number): RecordIssue[] =>
   records.flatMap((record, index) => {
     try {
-      checkRecord(record, dimensions)
+      toNativeRecord(record, dimensions)
       return []
     } catch (error) {
       if (!VeritasError.is(error, 'VALIDATION')) throw error
       return [{ index, path: error.path ?? '', message: error.message }]
+    }
+  })
+
+/** All records as Pinecone takes them. @throws VeritasError VALIDATION that names the first wrong one, before anything is sent */
+export const toNativeRecords = (records: readonly VectorRecord[], dimensions: number): NativeRecord[] =>
+  records.map((record, index) => {
+    try {
+      return toNativeRecord(record, dimensions)
+    } catch (error) {
+      if (!VeritasError.is(error, 'VALIDATION')) throw error
+      throw invalid(`records[${index}].${error.path ?? ''}`, error.message)
     }
   })

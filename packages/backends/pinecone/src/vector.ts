@@ -1,4 +1,5 @@
 import {
+  APPLIED,
   all,
   assertPushable,
   type CollectionDefinition,
@@ -14,7 +15,6 @@ import {
   splitBatches,
   throwIfAborted,
   type UpsertMode,
-  uniqueBatch,
   type VectorCapabilities,
   type VectorMatch,
   type VectorRecord,
@@ -25,10 +25,10 @@ import type { Call, Connection } from './connection.js'
 import { backendName, refuse } from './errors.js'
 import { filterCapabilities, type NativeFilter, toNativeFilter } from './filter.js'
 import { toToken } from './freshness.js'
-import { recordId, versionParts } from './names.js'
+import { versionParts } from './names.js'
 import { inParallel } from './parallel.js'
 import { Reader } from './reader.js'
-import { issuesOf, KEY_FIELD, toMatch, toNativeRecord, toRecord, VERSION_FIELDS } from './records.js'
+import { issuesOf, KEY_FIELD, toMatch, toNativeRecords, toRecord, VERSION_FIELDS } from './records.js'
 
 /** Namespace, braces and commas of a request, taken off the documented 2 MB. */
 const OVERHEAD_BYTES = 4096
@@ -78,7 +78,7 @@ const chunks = <T>(items: readonly T[], size: number): (readonly T[])[] => [
 ]
 
 /** The filter as Pinecone takes it; undefined where every record matches. */
-const native = (filter: FilterNode | undefined): NativeFilter | undefined => {
+const pushed = (filter: FilterNode | undefined): NativeFilter | undefined => {
   if (filter === undefined || isMatchAll(filter)) return undefined
   assertPushable(filter, filterCapabilities, backendName, 'vector')
   return toNativeFilter(all([filter]), KEY_FIELD)
@@ -129,7 +129,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog): Vect
     run('scan', options, async (call) => {
       const { scope, after, cursor, limit = 1000 } = options
       checkCount(limit, 'limit', 1)
-      const filter = native(options.filter)
+      const filter = pushed(options.filter)
       const space = await catalog.find(call, scope)
       await reader.awaitWrite(call, space, after)
       const keysOnly = options.fields === 'keys'
@@ -162,18 +162,17 @@ export const createVectorRole = (connection: Connection, catalog: Catalog): Vect
         const { scope, records, mode } = options
         checkMode(mode)
         const space = await catalog.find(call, scope)
-        const [issue] = issuesOf(records, space.dimensions)
-        if (issue) throw invalid(`records[${issue.index}].${issue.path}`, issue.message)
-        const unique = uniqueBatch(records, recordId, 'replace')
-        const batches = [...splitBatches(unique.records.map(toNativeRecord), vectorCapabilities.limits, (r) => r.bytes)]
+        const native = toNativeRecords(records, space.dimensions)
+        // Ids contain the version, so only records of one version are duplicates: the last one is what would be there in the end.
+        const unique = [...new Map(native.map((r) => [r.record.id, r])).values()]
+        const batches = [...splitBatches(unique, vectorCapabilities.limits, (r) => r.bytes)]
         const lsns = await inParallel(batches, width, async (batch) => {
           throwIfAborted(call.signal)
           const request = { records: batch.map((r) => r.record), namespace: space.namespace }
           const { exchange } = await connection.onIndex(call, space.host, (i) => i.upsert(request), { write: true })
           return exchange.requestLsn
         })
-        const outcomes = unique.outcomes(unique.records.map(() => ({ status: 'applied' })))
-        return answer(space, lsns, { outcomes })
+        return answer(space, lsns, { outcomes: records.map(() => APPLIED) })
       }),
 
     get: (options) =>
@@ -198,7 +197,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog): Vect
         const { scope, vector, topK, include = {}, after, exact } = options
         if (exact) throw refuse('exact search', 'leave out `exact`: its index is approximate.')
         checkCount(topK, 'topK', 0, vectorCapabilities.maxTopK)
-        const filter = native(options.filter)
+        const filter = pushed(options.filter)
         const space = await catalog.find(call, scope)
         checkVector(vector, space.dimensions)
         if (topK === 0) return []
@@ -210,7 +209,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog): Vect
 
     delete: (options) =>
       run('delete', options, async (call) => {
-        const filter = 'filter' in options ? (native(options.filter) ?? { [KEY_FIELD]: { $exists: true } }) : undefined
+        const filter = 'filter' in options ? (pushed(options.filter) ?? { [KEY_FIELD]: { $exists: true } }) : undefined
         const space = await catalog.find(call, options.scope)
         if (filter) return remove(call, space, [filter])
         const keys = 'keys' in options ? [...new Set(options.keys)] : []
@@ -229,7 +228,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog): Vect
 
     count: (options) =>
       run('count', options, async (call) => {
-        const filter = native(options.filter)
+        const filter = pushed(options.filter)
         const space = await catalog.find(call, options.scope)
         if (filter || options.after !== undefined) return reader.count(call, space, filter, options.after)
         return (await catalog.describe(call, space))?.count ?? 0
