@@ -99,8 +99,11 @@ export function serversOf(assignment: Assignment): string[] {
   return [...new Set(ROLES.map((role) => assignment[role]))].filter((name) => DATABASES[name]?.options !== undefined)
 }
 
+/** A config with one database a role. */
+export type Composition = Readonly<Record<RoleName, BackendConfig>> & { readonly journal?: false }
+
 /** The configuration of an assignment. @throws DemoError where a server's address is not known */
-export function configOf(assignment: Assignment, env: Environment): VeritasConfig {
+export function configOf(assignment: Assignment, env: Environment): Composition {
   const mix = mixName(assignment)
   const backend = (name: string): BackendConfig => {
     const options = DATABASES[name]?.options?.(env)

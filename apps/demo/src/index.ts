@@ -31,8 +31,12 @@ async function main(): Promise<number> {
     return outcome.report.failed > 0 ? 1 : 0
   } catch (error) {
     report.stop()
+    if (controller.signal.aborted) {
+      process.stderr.write('Stopped. What was stored stays; the same command goes on from here.\n')
+      return INTERRUPTED
+    }
     fail(error, options.json === true)
-    return controller.signal.aborted ? INTERRUPTED : 1
+    return 1
   } finally {
     process.off('SIGINT', stop)
     process.off('SIGTERM', stop)

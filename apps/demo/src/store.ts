@@ -1,4 +1,5 @@
-import type { DatabaseManager, StoreSummary } from '@veritas-db/core'
+import { setImmediate } from 'node:timers/promises'
+import { type DatabaseManager, type StoreSummary, throwIfAborted } from '@veritas-db/core'
 import { observed, type Statistics } from './corpus/statistics.js'
 import type { Corpus, Problem } from './corpus/types.js'
 
@@ -32,6 +33,7 @@ export interface SyncOptions {
 
 const MAX_PROBLEMS = 100
 const DELETES_AT_ONCE = 20
+const PAUSE_AFTER_MS = 20
 
 /**
  * Makes a collection hold what the corpus holds: stores what is new or changed, leaves alone what is not, deletes what
@@ -76,8 +78,11 @@ export async function sync(db: DatabaseManager, corpus: Corpus, options: SyncOpt
   // Where as many are stored as were read there is nothing to look for.
   const gone =
     afterStore > summary.stored + summary.unchanged ? await removed(db, collection, present, kept, signal) : []
-  for (let i = 0; i < gone.length; i += DELETES_AT_ONCE)
+  for (let i = 0; i < gone.length; i += DELETES_AT_ONCE) {
+    throwIfAborted(signal)
+    await setImmediate()
     await Promise.all(gone.slice(i, i + DELETES_AT_ONCE).map((id) => db.deleteDocument(id, collection, { signal })))
+  }
   const added = Math.max(0, afterStore - before)
   return {
     read: summary.read,
@@ -114,8 +119,14 @@ async function* remember<D extends { readonly id?: string | undefined }>(
   source: AsyncIterable<D>,
   ids: Set<string>,
 ): AsyncGenerator<D> {
+  let paused = performance.now()
   for await (const document of source) {
     if (document.id !== undefined) ids.add(document.id)
+    // Reading files and writing to an embedded database are synchronous: without a pause Ctrl-C would not be seen.
+    if (performance.now() - paused > PAUSE_AFTER_MS) {
+      await setImmediate()
+      paused = performance.now()
+    }
     yield document
   }
 }

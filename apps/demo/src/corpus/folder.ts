@@ -106,10 +106,11 @@ function titleOf(given: unknown, body: string, file: string, markdown: boolean):
 function references(file: string, body: string, index: FileIndex): Reference[] {
   const found = new Map<string, Reference>()
   for (const target of linkTargets(body)) {
-    const link = index.resolve(file, target.url, target.wiki)
-    if (!link || link.file === file) continue
-    const id = safeId(link.file)
-    if (!found.has(id)) found.set(id, { id, type: EDGE_TYPE, properties: { exists: link.exists } })
+    const linked = index.resolve(file, target.url, target.wiki)
+    if (linked === undefined || linked === file) continue
+    const id = safeId(linked)
+    // No word on whether it is there: a document must not change because another one came or went.
+    if (!found.has(id)) found.set(id, { id, type: EDGE_TYPE })
   }
   return [...found.values()]
 }

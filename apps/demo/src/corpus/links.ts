@@ -65,7 +65,7 @@ export class FileIndex {
   }
 
   /** The file that a link in `from` leads to; undefined for what leads out of the folder, or to no document. */
-  resolve(from: string, url: string, wiki = false): { readonly file: string; readonly exists: boolean } | undefined {
+  resolve(from: string, url: string, wiki = false): string | undefined {
     if (/^[a-z][a-z0-9+.-]*:/i.test(url) || url.startsWith('//')) return undefined
     const target = decode(url.replace(/[?#].*$/s, ''))
     if (target === '' || target.includes('\u0000')) return undefined
@@ -79,14 +79,14 @@ export class FileIndex {
     ]
     for (const candidate of candidates) {
       const file = this.#byPath.get(fold(candidate))
-      if (file !== undefined) return { file, exists: true }
+      if (file !== undefined) return file
     }
     if (wiki) {
       const file = this.#byName.get(fold(target))
-      if (file !== undefined) return { file, exists: true }
+      if (file !== undefined) return file
     }
     // A broken link to a document is still a relation: the graph keeps its place until the file is there.
-    return isDocument(wanted) ? { file: wanted, exists: false } : undefined
+    return isDocument(wanted) ? wanted : undefined
   }
 }
 
