@@ -184,7 +184,7 @@ export function traps(records: readonly Metadata[]): FilterNode[] {
     filters.push({ op: 'not', node: { op: 'contains', path, value: 'a' } }, { op: 'startsWith', path, value: '' })
   }
   for (const path of ODD_FIELDS) {
-    const there = records.map((record) => (Object.hasOwn(record, path) ? record[path] : undefined)).find((value) => value !== undefined)
+    const there = records.find((record) => Object.hasOwn(record, path))?.[path]
     if (there !== undefined)
       filters.push({ op: 'eq', path, value: there as Scalar }, { op: 'ne', path, value: there as Scalar })
     filters.push({ op: 'exists', path, value: true })

@@ -170,8 +170,6 @@ export const graphEdges: Suite = {
       outcomes(await place.replaceEdges([set(2, 'd')]), ['applied'], 'an equal one')
       assert.deepEqual(await targets(), [place.key('d')], 'the equal one is there')
       outcomes(await place.replaceEdges([{ ...set(4, 'b'), edges: [] }]), ['applied'], 'a newer, empty one')
-      // The node carries the version too, as it does when a document is deleted.
-      applied(await place.write([{ id: 'a', version: v(4), data: {} }]), 1, 'the node at that version')
       outcomes(await place.replaceEdges([set(3, 'e')]), ['stale'], 'an older one, late, after the empty one')
       assert.deepEqual(await targets(), [], 'nothing came back')
     }),

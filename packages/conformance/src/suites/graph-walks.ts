@@ -159,7 +159,10 @@ export const graphNeighbors: Suite = {
       if (maxDepth > 1000) return t.notApplicable(`maxDepth is ${maxDepth}`)
       const depth = { min: 1, max: maxDepth + 1 }
       const options = { scope: place.scope, starts: keys.slice(0, 1), limit: 1, depth }
-      await rejects(() => place.store.neighbors(options), ['VALIDATION', 'UNSUPPORTED'], 'neighbors')
+      await rejects(() => place.store.neighbors(options), 'VALIDATION', 'neighbors')
+      if (!place.capabilities.shortestPath) return
+      const ends = { from: keys[0] as Key, to: keys[1] as Key, maxDepth: maxDepth + 1 }
+      await rejects(() => place.store.shortestPath({ scope: place.scope, ...ends }), 'VALIDATION', 'shortestPath')
     }),
   ],
 }

@@ -159,7 +159,8 @@ export const vectorQuery: Suite = {
         const base = vectorFor('base', 8)
         const variants: Readonly<Record<string, Float32Array>> = {
           same: base,
-          longer: base.map((x) => x * 3),
+          // Not thrice as long: that is as far from it as the opposite.
+          longer: base.map((x) => x * 2),
           opposite: base.map((x) => -x),
           other: vectorFor('other', 8),
         }
@@ -205,6 +206,7 @@ export const vectorQuery: Suite = {
       assert.equal((await place.store.query({ ...(await place.reading()), vector, topK: 5 })).length, 1, 'one of five')
       const { maxTopK } = place.capabilities
       assert.ok(Number.isInteger(maxTopK) && maxTopK > 0, 'maxTopK is a whole number above 0')
+      await rejects(() => place.store.query({ scope: place.scope, vector, topK: maxTopK + 1 }), 'VALIDATION', 'more')
       const topK = Math.min(maxTopK, COUNT)
       const [metric] = place.capabilities.metrics
       if (!metric) return
@@ -212,6 +214,18 @@ export const vectorQuery: Suite = {
       const many = await c.place.store.query({ ...(await c.place.reading()), vector: vectorFor('x', DIMENSIONS), topK })
       const least = place.capabilities.exact === 'always' ? topK : topK * 0.95
       assert.ok(many.length >= least && many.length <= topK, `topK ${topK} gave ${many.length}`)
+    }),
+    check('a zero vector is refused by check, or has a cosine similarity of 0', async (t) => {
+      if (!t.vector.capabilities.metrics.includes('cosine')) return t.notApplicable('cosine is not declared')
+      const place = await t.newVectors({ metric: 'cosine' })
+      const zero = place.record({ id: 'zero', version: v(1), data: {} }, { vector: new Float32Array(8) })
+      if (place.store.check([zero], place.definition).length > 0) {
+        await rejects(() => place.upsert([zero]), 'VALIDATION', 'a zero vector that check refuses')
+        return
+      }
+      applied(await place.upsert([zero]), 1, 'a zero vector')
+      const [match] = await place.store.query({ ...(await place.reading()), vector: vectorFor('x', 8), topK: 1 })
+      assert.ok(match && Math.abs(match.score) < 1e-6, `its similarity counts as 0, is ${match?.score}`)
     }),
     check('a query vector that does not fit is refused with VALIDATION', async (t) => {
       const place = await t.newVectors()

@@ -45,7 +45,7 @@ import {
 import { pageOf } from './scan.js'
 
 export const RELATIONAL: RelationalCapabilities = {
-  limits: { batchRecords: 100 },
+  limits: { batchRecords: 100, batchBytes: 1_000_000 },
   filter: FULL_FILTER,
   upsertModes: ['replace', 'ifNewer', 'ifAbsent'],
   conditionalUpsert: 'atomic',

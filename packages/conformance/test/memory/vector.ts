@@ -3,6 +3,7 @@ import {
   assertPushable,
   type CollectionDefinition,
   type CollectionInfo,
+  checkString,
   checkVector,
   type DeleteResult,
   type FilterNode,
@@ -75,6 +76,7 @@ export class MemoryVector implements VectorRole {
     return records.flatMap((r, i) =>
       present([
         issue(i, 'vector', () => checkVector(r.vector, definition?.dimensions)),
+        issue(i, 'text', () => checkString(r.text ?? '', 'text')),
         ...identityIssues(i, r, r.metadata, 'metadata'),
       ]),
     )

@@ -79,8 +79,39 @@ export function everyRole(n: Names): Mutant[] {
     at('hostile', name, stored(n, change) ?? {})
   return [
     at('filter', 'the main query ignores the filter', { [n.query]: (o, call) => call(without(o, 'filter')) }),
+    ...(role === 'graph'
+      ? []
+      : [at('filter', 'count ignores the filter', { count: (o, call) => call(without(o, 'filter')) })]),
     at('filter', 'scan ignores the filter', { [n.scan]: (o, call) => call(without(o, 'filter')) }),
 
+    at('filter', 'a filter that matches everything is UNSUPPORTED', {
+      [n.query]: (o, call) => {
+        if (o.filter?.op === 'and' && o.filter.nodes.length === 0)
+          throw new VeritasError({ code: 'UNSUPPORTED', message: 'an empty filter' })
+        return call(o)
+      },
+    }),
+    at(
+      'versions',
+      'compares no versions and declares ifNewer',
+      {},
+      { declared: { [role]: { conditionalUpsert: 'none', upsertModes: ['replace', 'ifNewer'] } } },
+    ),
+    at('abort', 'passes on the native error of a write aborted in flight', {
+      [n.write]: async (o, call) => {
+        if (!o.signal || o.signal.aborted) return call(o)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        o.signal.throwIfAborted()
+        return call(o)
+      },
+    }),
+    at('batches', 'loses the end of a batch of many bytes', {
+      [n.write]: (o, call) => {
+        if (JSON.stringify(recordsOf(o, n)).length > 1_000_000)
+          throw new VeritasError({ code: 'VALIDATION', message: 'the request is too large' })
+        return call(o)
+      },
+    }),
     at('batches', 'loses the last of an oversized batch', {
       [n.write]: async (o, call) => {
         const all = recordsOf(o, n)

@@ -28,6 +28,10 @@ const drop = (o: AnyOptions, ...names: (keyof AnyOptions)[]): AnyOptions => {
   return copy
 }
 
+/** Edges that a broken delete left behind. */
+let dangling: readonly EdgeRecord[] = []
+let making = false
+
 export const graphMutants: readonly Mutant[] = [
   at('nodes', 'a placeholder overwrites a node', {
     upsertNodes: (o, call) => call(o.nodes?.some((n) => n.version === ZERO_VERSION) ? drop(o, 'mode') : o),
@@ -49,16 +53,32 @@ export const graphMutants: readonly Mutant[] = [
   }),
   at('nodes', 'a delete leaves the edges', {
     deleteNodes: async (o, call, of) => {
-      const edges = await edgesOf(of, o, o.keys ?? [])
-      const nodes = (await of('getNodes')({ scope: o.scope, keys: o.keys ?? [] })) as readonly NodeRecord[]
-      const result = await call(o)
-      // Deleted is marked, and everything else stays.
-      if (edges.length === 0) return result
-      await of('upsertNodes')({ scope: o.scope, nodes: nodes.map((n) => ({ ...n, placeholder: true })) })
-      await of('upsertEdges')({ scope: o.scope, edges })
-      return result
+      dangling = (await edgesOf(of, o, o.keys ?? [])).filter((e) => o.keys?.includes(e.target))
+      return call(o)
     },
-    getNodes: async (o, call) => ((await call(o)) as readonly NodeRecord[]).filter((n) => !n.placeholder),
+    getEdges: async (o, call) => {
+      const edges = (await call(o)) as readonly EdgeRecord[]
+      return [...edges, ...dangling.filter((e) => o.keys?.includes(e.source))]
+    },
+  }),
+  at('nodes', 'two callers at once collide', {
+    ensureSchema: async (o, call) => {
+      if (making) throw new VeritasError({ code: 'CONFLICT', message: 'an equivalent index exists already' })
+      making = true
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      making = false
+      return call(o)
+    },
+  }),
+  at('nodes', 'making the schema again empties it', {
+    ensureSchema: async (o, call, of) => {
+      await of('dropSchema')(o)
+      return call(o)
+    },
+  }),
+  at('nodes', 'the version is lost', {
+    getNodes: async (o, call) =>
+      ((await call(o)) as readonly NodeRecord[]).map((n) => ({ ...n, version: ZERO_VERSION })),
   }),
   at('nodes', 'a delete ignores versionBelow', { deleteNodes: (o, call) => call(drop(o, 'versionBelow')) }),
   at('nodes', 'a delete says a wrong number', {
@@ -117,6 +137,13 @@ export const graphMutants: readonly Mutant[] = [
   }),
   at('edges', 'parallel edges become one', {
     upsertEdges: (o, call) => call({ ...o, edges: (o.edges ?? []).map((e) => ({ ...e, ordinal: 0 })) }),
+  }),
+  at('edges', 'the first of several duplicates stays', {
+    upsertEdges: (o, call) => {
+      const id = (e: EdgeRecord): string => `${e.source} ${e.type} ${e.target} ${e.ordinal}`
+      const all = o.edges ?? []
+      return call({ ...o, edges: all.map((e) => all.find((x) => id(x) === id(e)) ?? e) })
+    },
   }),
   at('edges', 'a self loop comes twice', {
     getEdges: async (o, call) => {

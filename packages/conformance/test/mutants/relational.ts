@@ -95,6 +95,12 @@ export const relationalMutants: readonly Mutant[] = [
     },
   }),
 
+  at('find', 'an empty page has a cursor', {
+    find: async (o, call) => {
+      const page = await rows(call(o))
+      return page.records.length === 0 ? { ...page, cursor: '' } : page
+    },
+  }),
   at('find', 'null last', {
     find: async (o, call) => {
       if (!o.order || o.cursor !== undefined) return call(o)

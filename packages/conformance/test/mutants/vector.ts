@@ -99,6 +99,14 @@ export const vectorMutants: readonly Mutant[] = [
       })
     },
   }),
+  at('records', 'no text comes back as an empty one', {
+    get: async (o, call) => (await matches(call(o))).map((m) => ({ ...m, text: m.text ?? '' })),
+  }),
+  at(
+    'query',
+    'a zero vector has no similarity',
+    scored((s) => (s === 0 ? Number.NaN : s)),
+  ),
   at('records', 'delete removes the first passage only', {
     delete: async (o, call, of) => {
       if (!o.keys) return call(o)

@@ -101,6 +101,32 @@ export const wholeMutants: readonly Mutant[] = [
       },
     }
   }),
+  whole('lifecycle', 'closing one connection closes all', (right) => ({
+    ...right,
+    async connect(options) {
+      await right.connect(options)
+      closed.delete(right.engineId)
+    },
+    async probe(options) {
+      if (closed.has(right.engineId)) throw new VeritasError({ code: 'CONNECTION', message: 'closed' })
+      return right.probe(options)
+    },
+    async close() {
+      closed.add(right.engineId)
+      await right.close()
+    },
+  })),
+  {
+    name: 'a message holds the password',
+    suite: 'lifecycle',
+    role: 'vector',
+    methods: {
+      count: (o, call) =>
+        call(o).catch(() => {
+          throw new VeritasError({ code: 'NOT_FOUND', message: 'nothing at db://user:hunter2@host/db' })
+        }),
+    },
+  },
   whole('lifecycle', 'a role that was not declared', (right) => {
     const { graph: _, ...rest } = right.roles
     return { ...right, roles: rest }
@@ -156,6 +182,11 @@ export const wholeMutants: readonly Mutant[] = [
     whole(`${role}.consistency`, `${role}: says immediate and is not`, () =>
       laggingBackend({}, { delayMs: 20, tokens: false }, 'immediate'),
     ),
+    whole(`${role}.consistency`, `${role}: another connection sees another database`, (right) => {
+      if (opened.has(`${role} ${right.engineId}`)) return memoryBackend(new Engine())
+      opened.add(`${role} ${right.engineId}`)
+      return right
+    }),
     whole(`${role}.consistency`, `${role}: ignores the token`, () => {
       const lagging = laggingBackend({}, { delayMs: 50, tokens: true })
       const of = lagging.roles[role]
@@ -180,6 +211,8 @@ export const wholeMutants: readonly Mutant[] = [
 ]
 
 let connections = 0
+const closed = new Set<string>()
+const opened = new Set<string>()
 
 /** A graph role that writes at once, whatever becomes of the unit. */
 function escaped(right: Backend): NonNullable<Backend['roles']['graph']> {
