@@ -1,7 +1,13 @@
-import type { ChromaClient, ChromaClientArgs } from 'chromadb'
+import type { AdminClientArgs, ChromaClient } from 'chromadb'
 
 type Chroma = typeof import('chromadb')
 type Preflight = Awaited<ReturnType<ChromaClient['getPreflightChecks']>>
+
+/** Where the server is, and what every request carries. */
+export interface ServerArgs extends AdminClientArgs {
+  readonly tenant: string
+  readonly database: string
+}
 
 /**
  * A vector that becomes base64 when the request is written. The client would make it from an array of numbers, byte by
@@ -34,10 +40,12 @@ export interface ClientFactory {
   vector(vector: Float32Array): number[]
   /** What the server says of itself; asked once. */
   preflight(signal?: AbortSignal): Promise<Preflight>
+  /** Rejects where the server does not know the database, or the token is not good for it. */
+  checkDatabase(signal?: AbortSignal): Promise<unknown>
 }
 
 /** A factory of clients to one server. */
-export const clientFactory = (chroma: Chroma, args: Partial<ChromaClientArgs>): ClientFactory => {
+export const clientFactory = (chroma: Chroma, args: ServerArgs): ClientFactory => {
   let known: Preflight | undefined
 
   class OwnClient extends chroma.ChromaClient {
@@ -52,12 +60,18 @@ export const clientFactory = (chroma: Chroma, args: Partial<ChromaClientArgs>): 
     }
   }
 
-  const client = (signal?: AbortSignal): ChromaClient =>
-    new OwnClient(signal ? { ...args, fetchOptions: { ...args.fetchOptions, signal } } : args)
+  const withSignal = (signal: AbortSignal | undefined): ServerArgs =>
+    signal ? { ...args, fetchOptions: { ...args.fetchOptions, signal } } : args
+  const client = (signal?: AbortSignal): ChromaClient => new OwnClient(withSignal(signal))
   return {
     client,
     vector: (vector) => (known?.supports_base64_encoding ? new EncodedVector(vector) : Array.from(vector)),
     preflight: (signal) => client(signal).getPreflightChecks(),
+    checkDatabase: async (signal) => {
+      // A listing of the collections of a database that is not there is no error: it is empty.
+      const admin = new chroma.AdminClient(withSignal(signal))
+      return admin.getDatabase({ name: args.database, tenant: args.tenant })
+    },
   }
 }
 
@@ -66,4 +80,5 @@ export const injectedFactory = (client: ChromaClient): ClientFactory => ({
   client: () => client,
   vector: (vector) => Array.from(vector),
   preflight: () => client.getPreflightChecks(),
+  checkDatabase: () => client.countCollections(),
 })

@@ -6,7 +6,7 @@ import {
   VeritasError,
 } from '@veritas-db/core/contract'
 import type { ChromaClient } from 'chromadb'
-import { type ClientFactory, clientFactory, injectedFactory } from './client.js'
+import { type ClientFactory, clientFactory, injectedFactory, type ServerArgs } from './client.js'
 import type { ChromaConfig } from './config.js'
 import { toVeritasError, untilAborted } from './errors.js'
 
@@ -116,14 +116,16 @@ export class Connection {
   }
 
   async #open(signal: AbortSignal | undefined): Promise<void> {
-    const { client, connectTimeoutMs: _, ...config } = this.#config
+    const { client } = this.#config
     const limit = AbortSignal.timeout(this.#connectTimeoutMs)
     const ending = signal ? AbortSignal.any([signal, limit]) : limit
     try {
-      const factory = client ? injectedFactory(client) : clientFactory(await import('chromadb'), clientArgs(config))
-      // The first tells what the server takes at once; the second needs a valid token, tenant and database.
+      const factory = client
+        ? injectedFactory(client)
+        : clientFactory(await import('chromadb'), serverArgs(this.#config))
+      // The first tells what the server takes at once; the second needs a token that is valid for the tenant.
       const preflight = await untilAborted(ending, factory.preflight(ending))
-      await untilAborted(ending, factory.client(ending).countCollections())
+      await untilAborted(ending, factory.checkDatabase(ending))
       if (preflight.max_batch_size > 0) this.#maxBatch = preflight.max_batch_size
       this.#factory = factory
     } catch (error) {
@@ -172,7 +174,7 @@ const withPort = (url: string): string => {
   return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
 }
 
-const clientArgs = (config: Omit<ChromaConfig, 'client' | 'connectTimeoutMs'>): Parameters<typeof clientFactory>[1] => {
+const serverArgs = (config: ChromaConfig): ServerArgs => {
   const { hostname, port, protocol } = new URL(config.url)
   const ssl = protocol === 'https:'
   const headers: Record<string, string> = {}

@@ -2,8 +2,8 @@ import type { FilterCapabilities, FilterNode, Scalar } from '@veritas-db/core/co
 import type { Where } from 'chromadb'
 
 /**
- * What Chroma can filter by exactly. Text has no order and no substring search in its metadata, so `contains` looks into
- * arrays for numbers only: with a text it would have to look into texts as well.
+ * What Chroma can filter by exactly. Its metadata has no order of texts and no search for parts of them. It has arrays, but a
+ * server of one's own (1.5.9) leaves those of dropped collections behind, and new records inherit them: we store none.
  */
 export const filterCapabilities: FilterCapabilities = Object.freeze({
   and: true,
@@ -18,7 +18,6 @@ export const filterCapabilities: FilterCapabilities = Object.freeze({
   gte: ['number', 'date'],
   lt: ['number', 'date'],
   lte: ['number', 'date'],
-  contains: ['number'],
 } as const)
 
 /** The types of a value, as the field `t_path` names them. */
@@ -30,11 +29,6 @@ type Literal = string | number | boolean
 
 /** The metadata field with the type of the value at a path. */
 export const flagField = (path: string): string => `t_${path}`
-/** The metadata field with the elements of the array at a path. */
-export const arrayField = (path: string): string => `a_${path}`
-/** An array's element, as the text that is stored: Chroma would take [1, 2.5] for floats and then not find 1 in it. */
-export const element = (value: string | number): string => (typeof value === 'string' ? `s${value}` : `n${value}`)
-
 const integerField = (path: string): string => `i_${path}`
 const fractionField = (path: string): string => `f_${path}`
 const dateField = (path: string): string => `d_${path}`
@@ -134,10 +128,6 @@ export const compileFilter = (node: FilterNode, wanted = true): Compiled => {
       return isOneOf(node.path, node.values, !wanted)
     case 'exists':
       return exists(node.path, node.value === wanted)
-    case 'contains': {
-      const text = element(node.value)
-      return { [arrayField(node.path)]: wanted ? { $contains: text } : { $not_contains: text } }
-    }
     case 'gt':
     case 'gte':
     case 'lt':
