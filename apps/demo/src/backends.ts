@@ -102,12 +102,19 @@ export function serversOf(assignment: Assignment): string[] {
 /** A config with one database a role. */
 export type Composition = Readonly<Record<RoleName, BackendConfig>> & { readonly journal?: false }
 
-/** The configuration of an assignment. @throws DemoError where a server's address is not known */
-export function configOf(assignment: Assignment, env: Environment): Composition {
-  const mix = mixName(assignment)
+/**
+ * The configuration of an assignment.
+ * @param place the folder of embedded files, and the name under which the data lie, in every database
+ * @throws DemoError where a server's address is not known
+ */
+export function configOf(
+  assignment: Assignment,
+  env: Environment,
+  place: { readonly folder: string; readonly name: string } = { folder: CACHE, name: mixName(assignment) },
+): Composition {
   const backend = (name: string): BackendConfig => {
     const options = DATABASES[name]?.options?.(env)
-    if (!options) return embedded(mix)
+    if (!options) return embedded(place.folder, place.name)
     for (const [option, value] of Object.entries(options))
       if (value === undefined)
         throw new DemoError(
@@ -115,7 +122,7 @@ export function configOf(assignment: Assignment, env: Environment): Composition 
           `${name}: nothing says its ${option}.`,
           `Start its server: npm run servers -- up ${name}; or set VERITAS_${name.toUpperCase()}_URL to one of your own.`,
         )
-    return { type: name, config: { ...options, prefix: mix } }
+    return { type: name, config: { ...options, prefix: place.name } }
   }
   // Without a journal a crash between two databases is mended by the next run, which stores what is missing.
   return {
@@ -139,9 +146,9 @@ function mixName(assignment: Assignment): string {
 
 /** The default: one file in the repository's cache serves all roles. */
 export function embeddedConfig(): VeritasConfig {
-  return { backend: embedded('demo') }
+  return { backend: embedded(CACHE, 'demo') }
 }
 
-function embedded(file: string): BackendConfig {
-  return { type: 'sqlite', config: { path: path.join(CACHE, `${file}.db`) } }
+function embedded(folder: string, name: string): BackendConfig {
+  return { type: 'sqlite', config: { path: path.join(folder, `${name}.db`) } }
 }

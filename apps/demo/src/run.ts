@@ -59,7 +59,7 @@ export async function run(options: Options, listener: Listener, signal: AbortSig
   const corpus = await timed('find', async () =>
     options.path === undefined ? packagesCorpus(ROOT) : folderCorpus(options.path),
   )
-  const { db, where } = await timed('open', () => open(options, listener.say, signal))
+  const { db, where } = await timed('open', () => open(options, (line) => listener.say(line), signal))
   try {
     throwIfAborted(signal)
     listener.opened(corpus, where)

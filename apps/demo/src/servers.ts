@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { DemoError } from './errors.js'
 import { ROOT } from './places.js'
 
@@ -30,14 +31,14 @@ export async function serverEnvironment(signal: AbortSignal): Promise<Readonly<R
   return { ...Object.fromEntries(known.map(([name, value]) => [name, String(value)])), ...process.env }
 }
 
+/** Runs the servers' script. Of what it says while it works, what nobody waits for is left out. */
 function run(words: readonly string[], signal: AbortSignal, onOutput: (chunk: string) => void): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [SCRIPT, ...words], {
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'inherit'],
-      signal,
-    })
+    const child = spawn(process.execPath, [SCRIPT, ...words], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], signal })
     child.stdout.setEncoding('utf8').on('data', onOutput)
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      if (!/already running|^Into your shell/.test(line)) process.stderr.write(`${line}\n`)
+    })
     child.once('error', reject)
     child.once('close', (code) => resolve(code ?? 1))
   })
