@@ -1,0 +1,387 @@
+import {
+  checkName,
+  type EdgeRecord,
+  type FilterNode,
+  FULL_FILTER,
+  type GraphCapabilities,
+  type GraphRole,
+  type GraphSchema,
+  invalid,
+  isMatchAll,
+  type Key,
+  type Metadata,
+  type Neighbor,
+  type NodeRecord,
+  type RecordHead,
+  type ScanOptions,
+  type ScopedOptions,
+  throwIfAborted,
+  type Version,
+} from '@veritas-db/core/contract'
+import type { Collection, Document, Filter } from 'mongodb'
+import type { Catalog, Space } from './catalog.js'
+import { checkAll, checkEdge, checkLimit, checkNode, issuesOf } from './checks.js'
+import type { Access } from './connection.js'
+import { missing, refuse } from './errors.js'
+import { compileFilter, fieldAt, type Query } from './filter.js'
+import { deleteEdges, replaceEdges, upsertEdges } from './graph/edges.js'
+import { nodeFields, type StoredEdge, type StoredNode, toEdge, toHead, toNode, toWrite } from './graph/model.js'
+import { byGraphLookup, findPath, type Reached, readEdgesOf, stepwise } from './graph/walk.js'
+import { keysAtOnce, splitEvery } from './lists.js'
+import { cursorText, keyAfter, pageOf, readCursor } from './pages.js'
+import { rawLanguage, readCommand, runRaw } from './raw.js'
+import { ensureTextIndex, textQuery } from './text.js'
+import { limits, type Stored, writeDocuments } from './write.js'
+
+/** Each step of a walk may be a query of its own. */
+const maxDepth = 32
+
+const capabilitiesOf = (access: Access): GraphCapabilities => ({
+  limits,
+  filter: FULL_FILTER,
+  upsertModes: ['replace', 'ifNewer', 'ifAbsent'],
+  conditionalUpsert: 'atomic',
+  readAfterWrite: 'immediate',
+  scan: { order: 'key', resume: 'cursor', snapshot: false },
+  fullText: access.abilities.text,
+  shortestPath: true,
+  maxDepth,
+  raw: rawLanguage,
+})
+
+interface Graph {
+  readonly space: Space
+  readonly nodes: Collection<StoredNode>
+}
+
+const conditionOf = (filter: FilterNode | undefined, ...more: readonly Query[]): Filter<StoredNode> => {
+  const compiled =
+    filter && !isMatchAll(filter) ? [compileFilter(filter, (path) => ({ name: fieldAt('p', path) }))] : []
+  const queries = [...compiled, ...more]
+  return (queries.length === 0 ? {} : queries.length === 1 ? queries[0] : { $and: queries }) as Filter<StoredNode>
+}
+
+const realOnly = (placeholders: boolean | undefined): Query[] => (placeholders ? [] : [{ h: false }])
+
+/** The graph role, over the connection or one transaction. */
+export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => {
+  const call = <T>(operation: string, options: ScopedOptions, work: () => Promise<T>): Promise<T> =>
+    access.call('graph', operation, options, work)
+
+  const graphOf = async ({ scope, signal }: ScopedOptions): Promise<Graph> => {
+    const space = await catalog.find(access, catalog.graph(scope), signal)
+    if (!space) throw missing(`The graph of "${scope.collection}"`, 'ensureSchema')
+    return { space, nodes: access.db.collection<StoredNode>(space._id) }
+  }
+
+  const readNodes = (
+    { nodes }: Graph,
+    signal: AbortSignal | undefined,
+    condition: Filter<StoredNode>,
+    limit?: number,
+    projection: Document = nodeFields,
+  ): Promise<StoredNode[]> =>
+    access.read(signal, (settings) => {
+      const cursor = nodes.find(condition, { ...settings, projection })
+      if (limit === undefined) return cursor.batchSize(keysAtOnce + 1).toArray()
+      return cursor
+        .sort({ _id: 1 })
+        .limit(limit)
+        .batchSize(Math.min(limit + 1, 100_000))
+        .toArray()
+    })
+
+  const scanNodes = ((options: ScanOptions & { readonly fields?: 'keys' | 'all' }) =>
+    call('scanNodes', options, async () => {
+      const graph = await graphOf(options)
+      const limit = options.limit ?? 1000
+      checkLimit(limit)
+      const keysOnly = options.fields === 'keys'
+      const after = options.cursor === undefined ? [] : [keyAfter(options.cursor)]
+      const condition = conditionOf(options.filter, ...after)
+      const found = await readNodes(graph, options.signal, condition, limit + 1, keysOnly ? { v: 1 } : nodeFields)
+      return pageOf<StoredNode, RecordHead | NodeRecord>(
+        found,
+        limit,
+        ({ _id }) => ({ key: _id }),
+        keysOnly ? toHead : toNode,
+      )
+    })) as GraphRole['scanNodes']
+
+  return {
+    get capabilities() {
+      return capabilitiesOf(access)
+    },
+
+    check: (nodes, edges) => [...issuesOf(nodes, checkNode), ...issuesOf(edges, checkEdge, nodes.length)],
+
+    ensureSchema: (options) =>
+      call('ensureSchema', options, async () => {
+        checkSchema(options)
+        refuseInTransaction(access, 'ensureSchema')
+        const { scope, signal, fields = {}, textFields = [] } = options
+        const { tenant = null, collection, incarnation = 0 } = scope
+        const name = catalog.graph(scope)
+        const text = textFields.map((field) => fieldAt('p', field))
+        await catalog.ensure(
+          access,
+          { _id: name, kind: 'graph', tenant, collection, incarnation, table: null, columns: {}, text },
+          [{ key: { a: 1 } }, ...Object.keys(fields).map((field) => ({ key: { [fieldAt('p', field)]: 1 as const } }))],
+          signal,
+        )
+        await ensureTextIndex(access, name, text, signal)
+      }),
+
+    dropSchema: (options) =>
+      call('dropSchema', options, async () => {
+        refuseInTransaction(access, 'dropSchema')
+        await catalog.drop(access, catalog.graph(options.scope), options.signal)
+      }),
+
+    upsertNodes: (options) =>
+      call('upsertNodes', options, async () => {
+        const { space } = await graphOf(options)
+        const { signal, nodes, mode = 'replace' } = options
+        checkAll(nodes, checkNode)
+        const collection = access.db.collection<Stored>(space._id)
+        return { outcomes: await writeDocuments(access, signal, collection, nodes.map(toWrite), mode) }
+      }),
+
+    upsertEdges: (options) =>
+      call('upsertEdges', options, async () => {
+        const { nodes } = await graphOf(options)
+        const { signal, edges, mode = 'replace' } = options
+        return { outcomes: await upsertEdges(access, signal, nodes, edges, mode) }
+      }),
+
+    replaceEdges: (options) =>
+      call('replaceEdges', options, async () => {
+        const { nodes } = await graphOf(options)
+        return { outcomes: await replaceEdges(access, options.signal, nodes, options.sets) }
+      }),
+
+    getNodes: (options) =>
+      call('getNodes', options, async () => {
+        const graph = await graphOf(options)
+        const found: NodeRecord[] = []
+        for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce)) {
+          throwIfAborted(options.signal)
+          for (const node of await readNodes(graph, options.signal, { _id: { $in: keys } })) found.push(toNode(node))
+        }
+        return found
+      }),
+
+    getEdges: (options) =>
+      call('getEdges', options, async () => {
+        const { nodes } = await graphOf(options)
+        const fields: (keyof StoredEdge)[] = ['k', 't', 'y', 'o', 'v', 'p']
+        const found = await readEdgesOf(access, options.signal, nodes, options.keys, options, fields)
+        return found.map(({ source, edge }) => toEdge(source, edge))
+      }),
+
+    findNodes: (options) =>
+      call('findNodes', options, async () => {
+        const { label, filter, text, limit, signal } = options
+        if (text !== undefined && !access.abilities.text)
+          throw refuse('graph', 'full text on this server', 'it has no $text; MongoDB itself has.')
+        const graph = await graphOf(options)
+        checkLimit(limit)
+        if (limit === 0) return []
+        const conditions = [...realOnly(options.placeholders), ...(label === undefined ? [] : [{ l: label }])]
+        if (text !== undefined) return findText(graph, signal, text, conditionOf(filter, ...conditions), limit)
+        const found = await readNodes(graph, signal, conditionOf(filter, ...conditions), limit)
+        return found.map(toNode)
+      }),
+
+    deleteNodes: (options) =>
+      call('deleteNodes', options, async () => {
+        const { nodes } = await graphOf(options)
+        let deleted = 0
+        for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce)) {
+          throwIfAborted(options.signal)
+          deleted += await deleteSome(nodes, keys, options.versionBelow, options.signal)
+        }
+        return { deleted }
+      }),
+
+    deleteEdges: (options) =>
+      call('deleteEdges', options, async () => {
+        const { nodes } = await graphOf(options)
+        return { deleted: await deleteEdges(access, options.signal, nodes, options.edges) }
+      }),
+
+    neighbors: (options) =>
+      call('neighbors', options, async () => {
+        const { starts, edgeTypes, direction = 'out', filter, limit, signal } = options
+        const { min, max } = options.depth ?? { min: 1, max: 1 }
+        checkDepth(min, max)
+        checkLimit(limit)
+        const graph = await graphOf(options)
+        const unique = [...new Set(starts)]
+        const levels =
+          max > 1 && edgeTypes === undefined && direction !== 'both'
+            ? byGraphLookup(access, signal, graph.nodes, unique, direction, max)
+            : stepwise(access, signal, graph.nodes, unique, { direction, edgeTypes }, max)
+        const found: Neighbor[] = []
+        let depth = 0
+        for await (const level of levels) {
+          depth++
+          if (depth < min) continue
+          for (const neighbor of await nodesOf(graph, level, depth, limit - found.length)) found.push(neighbor)
+          if (found.length >= limit) break
+        }
+        return found
+
+        async function nodesOf(
+          from: Graph,
+          level: readonly Reached[],
+          at: number,
+          most: number,
+        ): Promise<readonly Neighbor[]> {
+          const answer: Neighbor[] = []
+          for (const some of splitEvery(level, keysAtOnce)) {
+            if (answer.length >= most) break
+            const startOf = new Map(some.map(({ key, start }) => [key, start]))
+            const within = { _id: { $in: [...startOf.keys()] } }
+            const condition = conditionOf(filter, within, ...realOnly(options.placeholders))
+            for (const node of await readNodes(from, signal, condition, most - answer.length))
+              answer.push({ node: toNode(node), depth: at, start: startOf.get(node._id) as Key })
+          }
+          return answer
+        }
+      }),
+
+    shortestPath: (options) =>
+      call('shortestPath', options, async () => {
+        const { from, to, edgeTypes, direction = 'out', signal } = options
+        checkDepth(0, options.maxDepth)
+        const { nodes } = await graphOf(options)
+        return findPath(access, signal, nodes, from, to, { direction, edgeTypes }, options.maxDepth)
+      }),
+
+    count: (options) =>
+      call('count', options, async () => {
+        const { nodes } = await graphOf(options)
+        if (options.of === 'nodes')
+          return access.read(options.signal, (settings) =>
+            nodes.countDocuments(conditionOf(undefined, ...realOnly(options.placeholders)), settings),
+          )
+        const [counted] = await access.read(options.signal, (settings) =>
+          nodes
+            .aggregate<{ n: number }>(
+              [{ $match: { 'a.0': { $exists: true } } }, { $group: { _id: null, n: { $sum: { $size: '$e' } } } }],
+              settings,
+            )
+            .toArray(),
+        )
+        return counted?.n ?? 0
+      }),
+
+    scanNodes,
+
+    scanEdges: (options) =>
+      call('scanEdges', options, async () => {
+        const { nodes } = await graphOf(options)
+        const limit = options.limit ?? 1000
+        checkLimit(limit)
+        const position = options.cursor === undefined ? undefined : readCursor(options.cursor, ['source', 'name'])
+        const source = position && cursorText(position, 'source')
+        const name = position && cursorText(position, 'name')
+        const pipeline: Document[] = [
+          { $match: { 'a.0': { $exists: true }, ...(source !== undefined && { _id: { $gte: source } }) } },
+          { $sort: { _id: 1 } },
+          { $project: { e: 1 } },
+          // A node's edges are stored in order of their names.
+          { $unwind: '$e' },
+          ...(source === undefined ? [] : [{ $match: { $or: [{ _id: { $gt: source } }, { 'e.k': { $gt: name } }] } }]),
+          { $limit: limit + 1 },
+        ]
+        const found = await access.read(options.signal, (settings) =>
+          nodes.aggregate<{ _id: string; e: StoredEdge }>(pipeline, { ...settings, batchSize: limit + 2 }).toArray(),
+        )
+        const at = ({ _id, e }: (typeof found)[0]): Metadata => ({ source: _id, name: e.k })
+        return pageOf(found, limit, at, ({ _id, e }): EdgeRecord => toEdge(_id, e))
+      }),
+
+    raw: (options) =>
+      call('raw', options, async () => {
+        const command = readCommand(options.query, options.parameters ?? {}, () => catalog.graph(options.scope))
+        return runRaw(access, options.signal, command)
+      }),
+  }
+
+  async function findText(
+    { space, nodes }: Graph,
+    signal: AbortSignal | undefined,
+    text: string,
+    condition: Filter<StoredNode>,
+    limit: number,
+  ): Promise<(NodeRecord & { readonly score: number })[]> {
+    const words = textQuery(text)
+    if (words === undefined || space.text.length === 0) return []
+    const found = await access.read(signal, (settings) =>
+      nodes
+        .find<StoredNode & { readonly score: number }>(
+          { $and: [condition, { $text: { $search: words } }] },
+          { ...settings, projection: { ...nodeFields, score: { $meta: 'textScore' } } },
+        )
+        .sort({ score: { $meta: 'textScore' }, _id: 1 })
+        .limit(limit)
+        .toArray(),
+    )
+    return found.map((node) => ({ ...toNode(node), score: node.score }))
+  }
+
+  /** Deletes nodes, and then the edges that led to them from others; their own go with them. */
+  async function deleteSome(
+    nodes: Collection<StoredNode>,
+    keys: readonly Key[],
+    below: Version | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    const condition: Filter<StoredNode> = { _id: { $in: keys }, ...(below !== undefined && { v: { $lt: below } }) }
+    let gone: readonly string[] = keys
+    if (below !== undefined) {
+      const older = await access.read(signal, (settings) =>
+        nodes.find(condition, { ...settings, projection: { _id: 1 } }).toArray(),
+      )
+      gone = older.map(({ _id }) => _id)
+    }
+    const { deletedCount } = await access.write(signal, (settings) => nodes.deleteMany(condition, settings))
+    if (below !== undefined && deletedCount < gone.length) {
+      // One of them was written anew in between, and keeps its edges.
+      const left = await access.read(signal, (settings) =>
+        nodes.find({ _id: { $in: gone } }, { ...settings, projection: { _id: 1 } }).toArray(),
+      )
+      const still = new Set(left.map(({ _id }) => _id))
+      gone = gone.filter((key) => !still.has(key))
+    }
+    if (gone.length > 0)
+      await access.write(signal, (settings) =>
+        nodes.updateMany(
+          { a: { $in: gone } },
+          { $pull: { e: { t: { $in: gone } }, a: { $in: gone } } } as Document,
+          settings,
+        ),
+      )
+    return deletedCount
+  }
+}
+
+const checkSchema = ({ labels, edgeTypes, fields = {}, textFields = [] }: GraphSchema): void => {
+  for (const label of labels) checkName(label, 'labels')
+  for (const type of edgeTypes) checkName(type, 'edgeTypes')
+  for (const path of [...Object.keys(fields), ...textFields])
+    if (path === '' || path.split('.').some((part) => part === '' || part.startsWith('$')))
+      throw invalid('fields', `${JSON.stringify(path)} is no path of fields`)
+}
+
+const checkDepth = (min: number, max: number): void => {
+  if (!Number.isSafeInteger(min) || !Number.isSafeInteger(max) || min < 0 || max < min)
+    throw invalid('depth', 'needs whole numbers, the smaller one first')
+  if (max > maxDepth) throw invalid('depth', `is at most ${maxDepth}`)
+}
+
+const refuseInTransaction = (access: Access, what: string): void => {
+  if (access.transactional) throw refuse('graph', `${what} inside a transaction`, 'make tables and graphs before it.')
+}
