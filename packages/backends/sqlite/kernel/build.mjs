@@ -1,25 +1,17 @@
 // Compiles kernel/scan.ts and writes src/kernel/wasm.ts. The result is committed, so that the sources run without a
 // build; test/kernel.test.ts compiles again and compares.  Usage: node kernel/build.mjs
 import { readFile, writeFile } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
 import asc from 'assemblyscript/asc'
 
-/** Compiles the kernel; returns the module's bytes. */
-export const compile = async () => {
+/** Compiles the kernel, with relaxed SIMD or without; returns the module's bytes. */
+export const compile = async ({ relaxed }) => {
   const source = await readFile(new URL('scan.ts', import.meta.url), 'utf8')
   let binary
   const { error, stderr } = await asc.main(
     [
-      'scan.ts',
-      '--outFile',
-      'scan.wasm',
-      '-O3',
-      '--runtime',
-      'stub',
-      '--importMemory',
-      '--noExportMemory',
-      '--noAssert',
-      '--enable',
-      'simd',
+      ...['scan.ts', '--outFile', 'scan.wasm', '-O3', '--runtime', 'stub', '--noAssert'],
+      ...['--importMemory', '--noExportMemory', '--enable', 'simd', ...(relaxed ? ['--enable', 'relaxed-simd'] : [])],
     ],
     {
       readFile: (name) => (name === 'scan.ts' ? source : null),
@@ -33,25 +25,29 @@ export const compile = async () => {
   return binary
 }
 
-/** The text of src/kernel/wasm.ts for a compiled kernel. */
-export const render = (binary) => {
-  const lines = Buffer.from(binary)
+const constant = (name, about, binary) => [
+  '',
+  `/** ${about} */`,
+  `export const ${name}: string = [`,
+  ...Buffer.from(binary)
     .toString('base64')
     .match(/.{1,110}/g)
-  return [
+    .map((line) => `  '${line}',`),
+  "].join('')",
+]
+
+/** The text of src/kernel/wasm.ts. */
+export const render = async () =>
+  [
     '// Written by kernel/build.mjs from kernel/scan.ts.',
-    '',
-    '/** The compiled scan kernel, base64. */',
-    'export const kernelBase64: string = [',
-    ...lines.map((line) => `  '${line}',`),
-    "].join('')",
+    ...constant('simdBase64', 'The scan kernel with SIMD, base64.', await compile({ relaxed: false })),
+    ...constant('relaxedBase64', 'The scan kernel with relaxed SIMD, base64.', await compile({ relaxed: true })),
     '',
   ].join('\n')
-}
 
-if (process.argv[1] && import.meta.url === new URL(`file://${process.argv[1]}`).href) {
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const target = new URL('../src/kernel/wasm.ts', import.meta.url)
-  const text = render(await compile())
+  const text = await render()
   const old = await readFile(target, 'utf8').catch(() => '')
   if (old !== text) await writeFile(target, text)
 }

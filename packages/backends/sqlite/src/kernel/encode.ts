@@ -1,5 +1,3 @@
-import { blockRows, scaleOffset } from './layout.js'
-
 /** How similarity is measured. Scores are similarities: higher is closer. */
 export type Metric = 'cosine' | 'dot' | 'euclidean'
 
@@ -28,14 +26,15 @@ export const rowFactors = (squares: number, largestValue: number, metric: Metric
   }
 }
 
-/** Marks every slot of a block as holding no row. */
-export const clearBlock = (floats: Float32Array, block: number): void => {
-  const at = (block + scaleOffset) >>> 2
-  floats.fill(Number.NaN, at, at + blockRows)
-}
+/**
+ * How a kernel takes a query: `wide`, 16-bit codes as precise as 32-bit sums allow; or `narrow`, 7-bit codes moved up
+ * by 64, with which relaxed SIMD is faster.
+ */
+export type QueryForm = 'wide' | 'narrow'
 
-/** Largest magnitude of a query's codes: as precise as 32-bit sums of `stride` products allow. */
-export const queryLimit = (stride: number): number => Math.min(32767, Math.floor((2 ** 31 - 1) / (127 * stride)))
+/** Largest magnitude of a query's codes, for sums of `stride` products. */
+export const queryLimit = (form: QueryForm, stride: number): number =>
+  form === 'narrow' ? 63 : Math.min(32767, Math.floor((2 ** 31 - 1) / (127 * stride)))
 
 /** A query as the kernel takes it. */
 export interface EncodedQuery {
@@ -47,8 +46,8 @@ export interface EncodedQuery {
 
 /** Writes a query's codes; undefined where they can't represent it (see `isEncodable`). */
 export const encodeQuery = (
-  target: Int16Array,
-  stride: number,
+  target: Int16Array | Int8Array,
+  form: QueryForm,
   query: Float32Array,
   metric: Metric,
 ): EncodedQuery | undefined => {
@@ -61,9 +60,10 @@ export const encodeQuery = (
   }
   const norm = Math.sqrt(squares)
   if (!isEncodable(norm)) return undefined
-  target.fill(0, 0, stride)
+  const zero = form === 'narrow' ? 64 : 0
+  target.fill(zero)
   if (norm === 0) return { biasFactor: 1, unit: 1 }
-  const factor = queryLimit(stride) / largestValue
-  for (let i = 0; i < query.length; i++) target[i] = Math.round((query[i] as number) * factor)
+  const factor = queryLimit(form, target.length) / largestValue
+  for (let i = 0; i < query.length; i++) target[i] = Math.round((query[i] as number) * factor) + zero
   return { biasFactor: factor, unit: metric === 'cosine' ? 1 / (factor * norm) : 1 / factor }
 }

@@ -1,4 +1,5 @@
-import { biasOffset, blockBytes, blockRows, rowOffset, scaleOffset } from './layout.js'
+import type { QueryForm } from './encode.js'
+import { biasAt, blockBytes, blockRows, codesAt, scaleAt, sumAt } from './layout.js'
 
 /** The signature of the kernel's `scan`: see kernel/scan.ts. Pointers are byte offsets into the memory. */
 export type Scan = (
@@ -10,6 +11,7 @@ export type Scan = (
   heap: number,
   capacity: number,
   mode: number,
+  backwards: boolean,
 ) => number
 
 /** The signature of the kernel's `encode`. */
@@ -26,6 +28,7 @@ export const fallbackEncode = (memory: () => ArrayBufferLike): Encode => {
     const codes = new Int8Array(buffer)
     const sums = [0, 0, 0, 0]
     let largest = 0
+    let sum = 0
     for (let i = 0; i < stride; i++) {
       const x = values[i] as number
       largest = Math.max(largest, Math.abs(x))
@@ -39,20 +42,22 @@ export const fallbackEncode = (memory: () => ArrayBufferLike): Encode => {
     for (let i = 0; i < stride; i++) {
       const rounded = fround(fround(fround((values[i] as number) * factor) + rounder) - rounder)
       codes[target + (i >> 4) * 64 + (i & 15)] = Math.max(-128, Math.min(127, rounded))
+      sum += rounded
     }
+    view.setInt32(out + 12, sum, true)
   }
 }
 
 /** `scan` of kernel/scan.ts in TypeScript, over the same memory: for runtimes without WebAssembly, and for the tests. */
-export const fallbackScan = (memory: () => ArrayBufferLike): Scan => {
+export const fallbackScan = (memory: () => ArrayBufferLike, form: QueryForm): Scan => {
   const { fround } = Math
-  return (base, blocks, stride, query, biasFactor, heap, capacity, mode) => {
+  return (base, blocks, stride, query, biasFactor, heap, capacity, mode, backwards) => {
     const buffer = memory()
     const codes = new Int8Array(buffer)
     const mask = new Uint8Array(buffer)
     const floats = new Float32Array(buffer)
     const slots = new Int32Array(buffer)
-    const target = new Int16Array(buffer, query, stride)
+    const target = form === 'wide' ? new Int16Array(buffer, query, stride) : new Int8Array(buffer, query, stride)
     const factor = fround(biasFactor)
     const root = heap >>> 2
     let length = 0
@@ -97,20 +102,20 @@ export const fallbackScan = (memory: () => ArrayBufferLike): Scan => {
       }
     }
 
-    for (let n = 0; n < blocks; n++) {
+    for (let i = 0; i < blocks; i++) {
+      const n = backwards ? blocks - 1 - i : i
       const block = base + n * blockBytes(stride)
-      const scales = (block + scaleOffset) >>> 2
-      const biases = (block + biasOffset) >>> 2
       for (let row = 0; row < blockRows; row++) {
-        const scale = floats[scales + row] as number
+        const scale = floats[(block + scaleAt(row, stride)) / 4] as number
         if (Number.isNaN(scale)) continue
         if (mode !== 0 && (((mask[block + (row >> 3)] as number) >> (row & 7)) & 1) === 0) continue
         let dot = 0
-        let at = block + rowOffset(row, stride)
+        let at = block + codesAt(row, stride)
         for (let i = 0; i < stride; at += 48) {
           for (const end = i + 16; i < end; i++) dot += (codes[at++] as number) * (target[i] as number)
         }
-        const bias = fround((floats[biases + row] as number) * factor)
+        if (form === 'narrow') dot -= (slots[(block + sumAt(row, stride)) / 4] as number) * 64
+        const bias = fround((floats[(block + biasAt(row, stride)) / 4] as number) * factor)
         offer(fround(fround(fround(dot) * scale) + bias), n * blockRows + row)
       }
     }

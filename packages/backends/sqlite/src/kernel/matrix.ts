@@ -1,6 +1,6 @@
-import { clearBlock, encodeQuery, type Metric, outlierBias, rowFactors } from './encode.js'
+import { encodeQuery, type Metric, outlierBias, rowFactors } from './encode.js'
 import { createKernel, type Kernel } from './kernel.js'
-import { biasOffset, blockBytes, blockRows, chunkBytes, rowOffset, scaleOffset, strideOf } from './layout.js'
+import { biasAt, blockBytes, blockRows, chunkBytes, codesAt, maskBytes, scaleAt, strideOf, sumAt } from './layout.js'
 
 /** Most candidates one scan returns. */
 export const maxCandidates = 8192
@@ -40,10 +40,12 @@ export class CodeMatrix {
   readonly #limit: number
   readonly #outliers = new Set<number>()
   #blocks = 0
+  #backwards = false
   // Views of the kernel's memory, made anew when it grows.
   #bytes: Int8Array
   #floats: Float32Array
   #doubles: Float64Array
+  #ints: Int32Array
 
   constructor(dimensions: number, metric: Metric, limitBytes: number, kernel: Kernel = createKernel()) {
     this.#kernel = kernel
@@ -57,6 +59,7 @@ export class CodeMatrix {
     this.#bytes = new Int8Array(kernel.buffer())
     this.#floats = new Float32Array(kernel.buffer())
     this.#doubles = new Float64Array(kernel.buffer())
+    this.#ints = new Int32Array(kernel.buffer())
   }
 
   /** Memory in use, in bytes. */
@@ -83,7 +86,10 @@ export class CodeMatrix {
     this.#bytes = new Int8Array(this.#kernel.buffer())
     this.#floats = new Float32Array(this.#kernel.buffer())
     this.#doubles = new Float64Array(this.#kernel.buffer())
-    for (; this.#blocks < blocks; this.#blocks++) clearBlock(this.#floats, this.#block(this.#blocks))
+    this.#ints = new Int32Array(this.#kernel.buffer())
+    for (; this.#blocks < blocks; this.#blocks++) {
+      for (let row = 0; row < blockRows; row++) this.#empty(this.#block(this.#blocks), row)
+    }
   }
 
   /** Puts a row into a slot, in place of what was there. */
@@ -94,11 +100,12 @@ export class CodeMatrix {
     const floats = this.#floats
     floats.set(vector, floatsAt / 4)
     floats.fill(0, floatsAt / 4 + vector.length, floatsAt / 4 + this.#stride)
-    this.#kernel.encode(floatsAt, this.#stride, block + rowOffset(row, this.#stride), encodedAt)
+    this.#kernel.encode(floatsAt, this.#stride, block + codesAt(row, this.#stride), encodedAt)
     const squares = this.#doubles[encodedAt / 8] as number
     const { scale, bias } = rowFactors(squares, floats[encodedAt / 4 + 2] as number, this.#metric)
-    floats[(block + scaleOffset) / 4 + row] = scale
-    floats[(block + biasOffset) / 4 + row] = bias
+    floats[(block + scaleAt(row, this.#stride)) / 4] = scale
+    floats[(block + biasAt(row, this.#stride)) / 4] = bias
+    this.#ints[(block + sumAt(row, this.#stride)) / 4] = this.#ints[encodedAt / 4 + 3] as number
     if (bias === outlierBias) this.#outliers.add(slot)
     else this.#outliers.delete(slot)
   }
@@ -107,9 +114,7 @@ export class CodeMatrix {
   remove(slot: number): void {
     this.#outliers.delete(slot)
     if (slot >= this.#blocks * blockRows) return
-    const block = this.#block(Math.floor(slot / blockRows))
-    this.#floats[(block + scaleOffset) / 4 + (slot % blockRows)] = Number.NaN
-    this.#floats[(block + biasOffset) / 4 + (slot % blockRows)] = 0
+    this.#empty(this.#block(Math.floor(slot / blockRows)), slot % blockRows)
   }
 
   /** Takes a persisted chunk, as `chunk` gives it, in place of the block of the same index. */
@@ -117,11 +122,10 @@ export class CodeMatrix {
     if (chunk.byteLength !== chunkBytes(this.#stride)) throw new RangeError('a chunk of codes has the wrong length')
     this.reserve((index + 1) * blockRows)
     const block = this.#block(index)
-    new Uint8Array(this.#bytes.buffer).set(chunk, block + scaleOffset)
-    const biasAt = (block + biasOffset) / 4
+    new Uint8Array(this.#bytes.buffer).set(chunk, block + maskBytes)
     for (let row = 0; row < blockRows; row++) {
       const slot = index * blockRows + row
-      if (this.#floats[biasAt + row] === outlierBias) this.#outliers.add(slot)
+      if (this.#floats[(block + biasAt(row, this.#stride)) / 4] === outlierBias) this.#outliers.add(slot)
       else this.#outliers.delete(slot)
     }
   }
@@ -129,7 +133,7 @@ export class CodeMatrix {
   /** A copy of a block as it is persisted: scales, biases, codes. */
   chunk(index: number): Uint8Array {
     this.reserve((index + 1) * blockRows)
-    const start = this.#block(index) + scaleOffset
+    const start = this.#block(index) + maskBytes
     return new Uint8Array(this.#bytes.buffer).slice(start, start + chunkBytes(this.#stride))
   }
 
@@ -138,8 +142,11 @@ export class CodeMatrix {
    * Undefined where the codes can't represent the query.
    */
   candidates(query: Float32Array, count: number, among?: Int32Array): Candidates | undefined {
-    const target = new Int16Array(this.#bytes.buffer, queryAt(this.#stride), this.#stride)
-    const encoded = encodeQuery(target, this.#stride, query, this.#metric)
+    const { form } = this.#kernel
+    const { buffer } = this.#bytes
+    const at = queryAt(this.#stride)
+    const target = form === 'wide' ? new Int16Array(buffer, at, this.#stride) : new Int8Array(buffer, at, this.#stride)
+    const encoded = encodeQuery(target, form, query, this.#metric)
     if (encoded === undefined) return undefined
     const capacity = Math.min(count, maxCandidates)
     const mode = among === undefined ? 0 : this.#mask(among)
@@ -152,7 +159,10 @@ export class CodeMatrix {
       0,
       capacity,
       mode,
+      this.#backwards,
     )
+    // Scans that change direction find in the processor's cache what the one before read last.
+    this.#backwards = !this.#backwards
     const order = Array.from({ length }, (_, i) => i)
     const scoreOf = (i: number): number => this.#floats[2 * i] as number
     const heapSlots = new Int32Array(this.#bytes.buffer, 0, 2 * length)
@@ -163,6 +173,11 @@ export class CodeMatrix {
     }
   }
 
+  #empty(block: number, row: number): void {
+    this.#floats[(block + scaleAt(row, this.#stride)) / 4] = Number.NaN
+    this.#floats[(block + biasAt(row, this.#stride)) / 4] = 0
+  }
+
   #block(index: number): number {
     return this.#base + index * this.#blockBytes
   }
@@ -170,7 +185,7 @@ export class CodeMatrix {
   /** Writes the mask; returns the faster mode for its density (measured: see README). */
   #mask(among: Int32Array): number {
     const bytes = this.#bytes
-    for (let b = 0; b < this.#blocks; b++) bytes.fill(0, this.#block(b), this.#block(b) + scaleOffset)
+    for (let b = 0; b < this.#blocks; b++) bytes.fill(0, this.#block(b), this.#block(b) + maskBytes)
     const slots = this.#blocks * blockRows
     for (const slot of among) {
       if (slot >= slots) continue

@@ -23,13 +23,15 @@ const sampleRows = 128
 const selectiveShare = 0.05
 const knownFilters = 32
 
-/** How many candidates the codes have to give for `topK` true neighbours; whether they were enough is checked afterwards. */
-const candidatesFor = (topK: number): number => topK + Math.max(22, topK >> 1)
+/** How many candidates a scan of the codes gives for `topK` neighbours. Whether they were enough is checked afterwards. */
+const candidatesFor = (topK: number): number => topK + Math.max(54, topK)
+/** How many of them are compared by their floats first. */
+const firstOf = (topK: number): number => topK + Math.max(6, topK >> 2)
 
 /**
- * The nearest rows by the code matrix: candidates by their codes, compared exactly by their floats. Where the worst
- * candidate could still hide a better row behind the error of its codes, more candidates are taken.
- * Gives at least the `topK` best and all that are equal to the last of them, best first.
+ * The nearest rows by the code matrix: candidates by their codes, the best of them compared exactly by their floats,
+ * as long as the next one could still hide a better row behind the error of its codes; and more candidates, where all
+ * of them could. Gives at least the `topK` best and all that are equal to the last of them, best first.
  * Undefined where the codes cannot answer: the caller scans by SQL.
  */
 export const searchCodes = (
@@ -40,53 +42,84 @@ export const searchCodes = (
   input: SearchInput,
 ): Found[] | undefined => {
   const { matrix } = entry
+  const { topK, filter, vector } = input
   const tables = vectorTables(space)
-  const everything = input.filter.sql === '1'
+  const everything = filter.sql === '1'
   if (matrix.outliers.size > 1000) return undefined
-  const compare = scorer(space.definition.metric, input.vector)
-  const found = new Map<number, Found>()
-  const rescore = (slots: readonly number[]): void => {
-    const fresh = slots.filter((slot) => !found.has(slot))
-    for (const { slot, vector } of readEmbeddings(session, tables, fresh))
-      found.set(slot, { slot, vector, ...compare(vector) })
-  }
+  const rescorer = new Rescorer(session, tables, scorer(space.definition.metric, vector))
 
-  let known = everything ? undefined : knowFilter(session, tables, state, entry, input.filter)
+  let known = everything ? undefined : knowFilter(session, tables, state, entry, filter)
   let among = known?.slots
-  let wanted = candidatesFor(input.topK)
+  let wanted = candidatesFor(topK)
   if (among && among.length <= wanted * 4) {
-    rescore([...among])
-    return best(found, input.topK)
+    rescorer.add([...among])
+    return best(rescorer.found, topK)
   }
-  rescore(everything ? [...matrix.outliers] : matching(session, tables, [...matrix.outliers], input.filter))
+  rescorer.add(everything ? [...matrix.outliers] : matching(session, tables, [...matrix.outliers], filter))
   for (;;) {
     const checkLater = known !== undefined && !among
     const count = checkLater ? Math.ceil((wanted / (known as KnownFilter).share) * 1.25) + 16 : wanted
-    const candidates = matrix.candidates(input.vector, count, among)
+    const candidates = matrix.candidates(vector, count, among)
     if (!candidates) return undefined
-    const slots = [...candidates.slots]
-    const complete = slots.length < Math.min(count, maxCandidates)
-    const fitting = checkLater ? matching(session, tables, slots, input.filter) : slots
-    if (checkLater && fitting.length < wanted && !complete) {
+    const complete = candidates.slots.length < Math.min(count, maxCandidates)
+    const all = Array.from(candidates.slots, (slot, i) => ({ slot, order: candidates.scores[i] as number }))
+    const passed = checkLater ? new Set(matching(session, tables, [...candidates.slots], filter)) : undefined
+    const fitting = passed ? all.filter(({ slot }) => passed.has(slot)) : all
+    if (passed && fitting.length < wanted && !complete) {
       // Fewer than the sample promised: the neighbourhood has others than the whole. Look all matching rows up.
-      known = lookUp(session, tables, state, entry, input.filter)
+      known = lookUp(session, tables, state, entry, filter)
       among = known.slots
       continue
     }
-    rescore(fitting)
-    if (complete) return best(found, input.topK)
-    const top = best(found, input.topK)
-    const last = top[input.topK - 1]
-    if (last) {
-      let error = 0
-      for (let i = 0; i < slots.length; i++) {
-        const exact = found.get(slots[i] as number)
-        if (exact) error = Math.max(error, Math.abs((candidates.scores[i] as number) - exact.order))
-      }
-      if ((candidates.scores[slots.length - 1] as number) + 2 * error < last.order) return top
+    for (let from = 0, to = firstOf(topK); from < fitting.length; from = to, to = Math.ceil(to * 1.5)) {
+      rescorer.addCandidates(fitting.slice(from, to))
+      // What comes next is no better than this by its codes, and may be better by as much as they err.
+      const next = fitting[to] ?? (complete ? undefined : all.at(-1))
+      const top = best(rescorer.found, topK)
+      const last = top[topK - 1]
+      if (next && last && next.order + 2 * rescorer.error < last.order) return top
     }
-    if (count >= maxCandidates) return last || everything ? top : undefined
+    if (complete) return best(rescorer.found, topK)
+    if (count >= maxCandidates) {
+      const top = best(rescorer.found, topK)
+      return top.length >= topK ? top : undefined
+    }
     wanted *= 4
+  }
+}
+
+interface Candidate {
+  readonly slot: number
+  readonly order: number
+}
+
+/** Compares rows by their floats, each once, and sees how far their codes were off. */
+class Rescorer {
+  readonly found: Map<number, Found> = new Map()
+  /** The largest error of the codes so far. */
+  error = 0
+  readonly #session: Session
+  readonly #tables: VectorTables
+  readonly #compare: (row: Float32Array) => Scored
+
+  constructor(session: Session, tables: VectorTables, compare: (row: Float32Array) => Scored) {
+    this.#session = session
+    this.#tables = tables
+    this.#compare = compare
+  }
+
+  add(slots: readonly number[]): void {
+    const fresh = slots.filter((slot) => !this.found.has(slot))
+    for (const { slot, vector } of readEmbeddings(this.#session, this.#tables, fresh))
+      this.found.set(slot, { slot, vector, ...this.#compare(vector) })
+  }
+
+  addCandidates(candidates: readonly Candidate[]): void {
+    this.add(candidates.map(({ slot }) => slot))
+    for (const { slot, order } of candidates) {
+      const exact = this.found.get(slot)
+      if (exact) this.error = Math.max(this.error, Math.abs(order - exact.order))
+    }
   }
 }
 
@@ -202,21 +235,17 @@ export const searchFloats = (session: Session, space: VectorSpace, input: Search
   const source = everything
     ? `${tables.embeddings} e`
     : `${tables.records} r CROSS JOIN ${tables.embeddings} e ON e.slot = r.slot WHERE ${input.filter.sql}`
-  const compare = scorer(metric, input.vector)
-  for (let limit = candidatesFor(input.topK); ; limit *= 8) {
+  for (let limit = input.topK + Math.max(22, input.topK >> 1); ; limit *= 8) {
+    // The floats themselves would make the sort several times slower.
     const rows = session.all(
-      `SELECT e.slot, e.embedding, ${distance} AS distance FROM ${source} ORDER BY distance LIMIT ?`,
+      `SELECT e.slot, ${distance} AS distance FROM ${source} ORDER BY distance LIMIT ?`,
       ...parameters,
       ...(everything ? [] : input.filter.params),
       limit,
     )
-    const found = new Map<number, Found>()
-    for (const row of rows) {
-      const slot = row.slot as number
-      const vector = fromBlob(row.embedding as Uint8Array)
-      found.set(slot, { slot, vector, ...compare(vector) })
-    }
-    const top = best(found, input.topK)
+    const rescorer = new Rescorer(session, tables, scorer(metric, input.vector))
+    rescorer.add(rows.map((row) => row.slot as number))
+    const top = best(rescorer.found, input.topK)
     if (rows.length < limit) return top
     // sqlite-vec sums in single precision: rows as near as the last one may be left out.
     const near = rows[input.topK - 1]?.distance as number
