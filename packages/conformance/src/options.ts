@@ -4,8 +4,9 @@ import type { AnyPlugin, Backend, RoleName } from '@veritas-db/core/contract'
 export interface TestRunner {
   describe(name: string, body: () => void): unknown
   it(name: string, body: () => Promise<void>, timeoutMs?: number): unknown
-  beforeAll(body: () => Promise<void>, timeoutMs?: number): unknown
-  afterAll(body: () => Promise<void>, timeoutMs?: number): unknown
+  /** Gets the time-out too, as vitest and jest take it; node:test declares something else in its place, and ignores a number. */
+  beforeAll(body: () => Promise<void>): unknown
+  afterAll(body: () => Promise<void>): unknown
 }
 
 /** A statement in an engine's own language, to try `raw` with. */

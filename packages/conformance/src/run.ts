@@ -29,12 +29,16 @@ export function runConformance(options: ConformanceOptions): ConformanceRun {
   )
   const report = new Report(name, SUITES, absent, skip)
 
+  const hook = (register: (body: () => Promise<void>) => unknown, body: () => Promise<void>): void => {
+    Reflect.apply(register, undefined, [body, timeoutMs])
+  }
+
   describe(`${name}: conformance`, () => {
-    beforeAll(() => run.open(), timeoutMs)
-    afterAll(async () => {
+    hook(beforeAll, () => run.open())
+    hook(afterAll, async () => {
       await report.write()
       await run.close()
-    }, timeoutMs)
+    })
 
     for (const suite of SUITES) {
       if (absent.has(suite.name) || Object.hasOwn(skip, suite.name)) continue

@@ -8,6 +8,7 @@ import { droppingMutants, filterMutants } from './mutants/filters.js'
 import { graphMutants } from './mutants/graph.js'
 import { type Mutant, mutate, NAMES } from './mutants/mutant.js'
 import { relationalMutants } from './mutants/relational.js'
+import { storage } from './mutants/storage.js'
 import { vectorMutants } from './mutants/vector.js'
 import { wholeMutants } from './mutants/whole.js'
 
@@ -19,6 +20,7 @@ const MUTANTS: readonly Mutant[] = [
   ...graphMutants,
   ...relationalMutants,
   ...NAMES.flatMap(everyRole),
+  ...NAMES.flatMap(storage),
   ...ROLES.flatMap(filterMutants),
   ...ROLES.flatMap(droppingMutants),
 ]

@@ -17,7 +17,7 @@ export const plugin: Suite = {
       assert.ok(tested.package.length > 0, 'package')
       assert.ok(tested.roles.length > 0 && new Set(tested.roles).size === tested.roles.length, 'roles')
     }),
-    check('it makes exactly the roles that it is asked for or more, each one declared', async (t) => {
+    check('it makes every role that it declares', async (t) => {
       const { plugin: tested } = t.options
       if (!tested) return t.notApplicable('the backend was given by `open`, without a plugin')
       for (const role of t.run.roles) {

@@ -10,7 +10,7 @@ import {
   ZERO_VERSION,
 } from '@veritas-db/core/contract'
 import type { Declared } from '../memory/index.js'
-import type { AnyOptions, Call, Mutant } from './mutant.js'
+import { type AnyOptions, type Call, type Mutant, without } from './mutant.js'
 
 const at = (suite: string, name: string, methods: NonNullable<Mutant['methods']>, declared?: Declared): Mutant => ({
   name: `graph: ${name}`,
@@ -22,11 +22,6 @@ const at = (suite: string, name: string, methods: NonNullable<Mutant['methods']>
 const edgesOf = async (of: (m: string) => Call, o: AnyOptions, keys: readonly Key[]): Promise<readonly EdgeRecord[]> =>
   (await of('getEdges')({ scope: o.scope, keys, direction: 'both' })) as readonly EdgeRecord[]
 const neighbors = async (call: Promise<unknown>): Promise<readonly Neighbor[]> => (await call) as readonly Neighbor[]
-const drop = (o: AnyOptions, ...names: (keyof AnyOptions)[]): AnyOptions => {
-  const copy = { ...o }
-  for (const name of names) Reflect.deleteProperty(copy, name)
-  return copy
-}
 
 /** Edges that a broken delete left behind. */
 let dangling: readonly EdgeRecord[] = []
@@ -34,7 +29,7 @@ let making = false
 
 export const graphMutants: readonly Mutant[] = [
   at('nodes', 'a placeholder overwrites a node', {
-    upsertNodes: (o, call) => call(o.nodes?.some((n) => n.version === ZERO_VERSION) ? drop(o, 'mode') : o),
+    upsertNodes: (o, call) => call(o.nodes?.some((n) => n.version === ZERO_VERSION) ? without(o, 'mode') : o),
   }),
   at('nodes', 'a node does not fill in its placeholder', {
     upsertNodes: async (o, call, of) => {
@@ -80,7 +75,7 @@ export const graphMutants: readonly Mutant[] = [
     getNodes: async (o, call) =>
       ((await call(o)) as readonly NodeRecord[]).map((n) => ({ ...n, version: ZERO_VERSION })),
   }),
-  at('nodes', 'a delete ignores versionBelow', { deleteNodes: (o, call) => call(drop(o, 'versionBelow')) }),
+  at('nodes', 'a delete ignores versionBelow', { deleteNodes: (o, call) => call(without(o, 'versionBelow')) }),
   at('nodes', 'a delete says a wrong number', {
     deleteNodes: async (o, call) => {
       await call(o)
@@ -103,7 +98,7 @@ export const graphMutants: readonly Mutant[] = [
       return call({ ...o, nodes: (o.nodes ?? []).map((n) => ({ ...n, label: label(n.key) ?? n.label })) })
     },
   }),
-  at('nodes', 'findNodes ignores the label', { findNodes: (o, call) => call(drop(o, 'label')) }),
+  at('nodes', 'findNodes ignores the label', { findNodes: (o, call) => call(without(o, 'label')) }),
   at('nodes', 'findNodes in no order', {
     findNodes: async (o, call) => ((await call(o)) as readonly NodeRecord[]).slice().reverse(),
   }),
@@ -152,7 +147,7 @@ export const graphMutants: readonly Mutant[] = [
     },
   }),
   at('edges', 'getEdges ignores the direction', { getEdges: (o, call) => call({ ...o, direction: 'both' }) }),
-  at('edges', 'getEdges ignores the types', { getEdges: (o, call) => call(drop(o, 'edgeTypes')) }),
+  at('edges', 'getEdges ignores the types', { getEdges: (o, call) => call(without(o, 'edgeTypes')) }),
   at('edges', 'a missing target is made', {
     upsertEdges: async (o, call, of) => {
       const nodes = (o.edges ?? []).map((e) => ({
@@ -286,7 +281,7 @@ export const graphMutants: readonly Mutant[] = [
   at('neighbors', 'in is out', {
     neighbors: (o, call) => call({ ...o, direction: o.direction === 'in' ? 'out' : (o.direction ?? 'out') }),
   }),
-  at('neighbors', 'edge types are ignored', { neighbors: (o, call) => call(drop(o, 'edgeTypes')) }),
+  at('neighbors', 'edge types are ignored', { neighbors: (o, call) => call(without(o, 'edgeTypes')) }),
   at('neighbors', 'the filter prunes the walk', {
     neighbors: async (o, call) => {
       const far = o.depth?.max ?? 1
@@ -302,7 +297,7 @@ export const graphMutants: readonly Mutant[] = [
     neighbors: async (o, call) => {
       if (!o.filter) return call(o)
       const right = new Set((await neighbors(call({ ...o, limit: 1000 }))).map((n) => n.node.key))
-      return (await neighbors(call(drop(o, 'filter')))).filter((n) => right.has(n.node.key))
+      return (await neighbors(call(without(o, 'filter')))).filter((n) => right.has(n.node.key))
     },
   }),
   at('neighbors', 'the limit is ignored', { neighbors: (o, call) => call({ ...o, limit: 1000 }) }),
@@ -327,7 +322,7 @@ export const graphMutants: readonly Mutant[] = [
   }),
   at('paths', 'maxDepth is ignored', { shortestPath: (o, call) => call({ ...o, maxDepth: 16 }) }),
   at('paths', 'the direction is ignored', { shortestPath: (o, call) => call({ ...o, direction: 'both' }) }),
-  at('paths', 'edge types are ignored', { shortestPath: (o, call) => call(drop(o, 'edgeTypes')) }),
+  at('paths', 'edge types are ignored', { shortestPath: (o, call) => call(without(o, 'edgeTypes')) }),
   at('paths', 'no path to itself', { shortestPath: (o, call) => (o.from === o.to ? null : call(o)) }),
   at('paths', 'edges without their nodes', {
     shortestPath: async (o, call) => {

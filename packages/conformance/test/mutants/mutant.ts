@@ -1,18 +1,20 @@
-import type {
-  Backend,
-  EdgeRecord,
-  EdgeSet,
-  FilterNode,
-  Key,
-  Metadata,
-  NodeRecord,
-  RecordIssue,
-  RoleName,
-  RowRecord,
-  Scope,
-  UpsertMode,
-  VectorRecord,
-  Version,
+import {
+  APPLIED,
+  type Backend,
+  type EdgeRecord,
+  type EdgeSet,
+  type FilterNode,
+  type Key,
+  type Metadata,
+  type NodeRecord,
+  type Outcome,
+  type RecordIssue,
+  type RoleName,
+  type RowRecord,
+  type Scope,
+  type UpsertMode,
+  type VectorRecord,
+  type Version,
 } from '@veritas-db/core/contract'
 import type { Declared } from '../memory/index.js'
 
@@ -192,4 +194,29 @@ export function mapLeaves(data: Metadata, change: (value: unknown) => unknown): 
         )
       : change(value)
   return walk(data) as Metadata
+}
+
+/** Makes the mutants of one role. */
+export function mutantOf(
+  role: RoleName,
+): (suite: string, name: string, methods: NonNullable<Mutant['methods']>, more?: Partial<Mutant>) => Mutant {
+  return (suite, name, methods, more = {}) => ({
+    name: `${role}: ${name}`,
+    suite: `${role}.${suite}`,
+    role,
+    methods,
+    ...more,
+  })
+}
+
+/** The answer to a write of so many records that all were applied, true or not. */
+export const allApplied = (count: number): { outcomes: Outcome[] } => ({
+  outcomes: Array.from({ length: count }, () => APPLIED),
+})
+
+/** The options but for some. */
+export const without = (options: AnyOptions, ...names: (keyof AnyOptions)[]): AnyOptions => {
+  const copy = { ...options }
+  for (const name of names) Reflect.deleteProperty(copy, name)
+  return copy
 }

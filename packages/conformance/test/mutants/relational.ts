@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Page, type RelationalRole, type RowRecord, VeritasError } from '@veritas-db/core/contract'
 import type { Declared } from '../memory/index.js'
-import type { AnyOptions, Mutant } from './mutant.js'
+import { type AnyOptions, type Mutant, without } from './mutant.js'
 
 const at = (suite: string, name: string, methods: NonNullable<Mutant['methods']>, declared?: Declared): Mutant => ({
   name: `relational: ${name}`,
@@ -10,11 +10,6 @@ const at = (suite: string, name: string, methods: NonNullable<Mutant['methods']>
   methods,
   ...(declared && { declared }),
 })
-const drop = (o: AnyOptions, ...names: (keyof AnyOptions)[]): AnyOptions => {
-  const copy = { ...o }
-  for (const name of names) Reflect.deleteProperty(copy, name)
-  return copy
-}
 const rows = async (call: Promise<unknown>): Promise<Page<RowRecord>> => (await call) as Page<RowRecord>
 const records = (o: AnyOptions): readonly RowRecord[] => (o.records ?? []) as readonly RowRecord[]
 /** Rows whose columns have other names. */
@@ -66,8 +61,8 @@ export const relationalMutants: readonly Mutant[] = [
     },
   }),
   at('tables', 'a table that was never ensured is empty', { count: (o, call) => call(o).catch(() => 0) }),
-  at('tables', 'get ignores the choice of columns', { get: (o, call) => call(drop(o, 'columns')) }),
-  at('tables', 'find ignores the choice of columns', { find: (o, call) => call(drop(o, 'columns')) }),
+  at('tables', 'get ignores the choice of columns', { get: (o, call) => call(without(o, 'columns')) }),
+  at('tables', 'find ignores the choice of columns', { find: (o, call) => call(without(o, 'columns')) }),
   at('tables', 'a column named key is the key', {
     get: async (o, call) =>
       ((await call(o)) as readonly RowRecord[]).map((r) => ('key' in r.values ? { ...r, key: r.values.key } : r)),
@@ -143,20 +138,20 @@ export const relationalMutants: readonly Mutant[] = [
   }),
   at('find', 'ignores the cursor', {
     find: async (o, call) => {
-      const page = await rows(call(drop(o, 'cursor')))
+      const page = await rows(call(without(o, 'cursor')))
       return o.cursor === undefined ? page : { ...page, cursor: null }
     },
   }),
   at('find', 'a cursor that counts rows', {
     find: async (o, call) => {
-      const { records: all } = await rows(call({ ...drop(o, 'cursor'), limit: 1000 }))
+      const { records: all } = await rows(call({ ...without(o, 'cursor'), limit: 1000 }))
       const start = Number(o.cursor ?? 0)
       const end = start + (o.limit ?? 0)
       return { records: all.slice(start, end), cursor: end < all.length ? String(end) : null }
     },
   }),
   at('find', 'the cursor forgets the filter', {
-    find: (o, call) => call(o.cursor === undefined ? o : drop(o, 'filter')),
+    find: (o, call) => call(o.cursor === undefined ? o : without(o, 'filter')),
   }),
   at('find', 'the cursor skips rows that tie', {
     find: async (o, call) => {
@@ -176,7 +171,7 @@ export const relationalMutants: readonly Mutant[] = [
   at(
     'find',
     'an order that is not declared is ignored',
-    { find: (o, call) => call(drop(o, 'order')) },
+    { find: (o, call) => call(without(o, 'order')) },
     { relational: { order: false } },
   ),
 
@@ -217,7 +212,7 @@ export const relationalMutants: readonly Mutant[] = [
   at('extras', 'the digest ignores versions', {
     digest: async (o, call, of) => {
       const { count } = (await call(o)) as { count: number }
-      const { records: all } = await rows(of('scan')(drop(o, 'from', 'to')))
+      const { records: all } = await rows(of('scan')(without(o, 'from', 'to')))
       const keys = all.map((r) => r.key).filter((key) => key >= (o.from ?? '') && key < (o.to ?? ''))
       return { count, hash: createHash('sha256').update(keys.sort().join()).digest('hex') }
     },
