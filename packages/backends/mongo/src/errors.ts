@@ -1,7 +1,6 @@
 import {
   type ErrorCode,
   type RoleName,
-  throwIfAborted,
   unsupported,
   VeritasError,
   type VeritasErrorOptions,
@@ -172,16 +171,11 @@ const retryAfter = (text: string): number | undefined => {
   return found === undefined ? undefined : Number(found)
 }
 
-/** The error of a call whose signal fired while it was under way. */
-export const abortError = (signal: AbortSignal, write: boolean): VeritasError => {
-  try {
-    throwIfAborted(signal)
-  } catch (error) {
-    if (!VeritasError.is(error)) throw error
-    if (!write || VeritasError.is(signal.reason)) return error
-    return new VeritasError({ code: error.code, message: error.message, outcome: 'unknown', cause: signal.reason })
-  }
-  return new VeritasError({ code: 'ABORTED', message: 'The operation was aborted.' })
+/** The error of a call whose signal fired while it was under way: a write may have been applied all the same. */
+export const abortError = ({ reason }: AbortSignal, write: boolean): VeritasError => {
+  const outcome = write ? ({ outcome: 'unknown' } as const) : {}
+  if (VeritasError.is(reason)) return VeritasError.from(reason, outcome)
+  return new VeritasError({ code: 'ABORTED', message: 'The operation was aborted.', cause: reason, ...outcome })
 }
 
 /** The error of a call on something that was never ensured. */
