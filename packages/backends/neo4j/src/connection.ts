@@ -1,0 +1,325 @@
+import { throwIfAborted, VeritasError } from '@veritas-db/core/contract'
+import type { AuthToken, Config, Driver, Session } from 'neo4j-driver'
+import type { Neo4jConfig } from './config.js'
+import type { Statement } from './cypher.js'
+import { nativeCode, toVeritasError } from './errors.js'
+import type { ToNativeDate } from './properties.js'
+
+/** One row of an answer. */
+export interface Row {
+  get(name: string): unknown
+  toObject(): unknown
+}
+
+/** Runs one statement after the other in one transaction. */
+export type Run = (statement: Statement) => Promise<readonly Row[]>
+
+/** How a role reaches the database: each call a transaction of its own, or all within one unit of work. */
+export interface Access {
+  /** One statement in a transaction of its own, or in the unit's. */
+  run(statement: Statement, signal: AbortSignal | undefined): Promise<readonly Row[]>
+  /** Several statements in one transaction. */
+  transact<T>(signal: AbortSignal | undefined, work: (run: Run) => Promise<T>): Promise<T>
+  /** Whether this is a unit of work, in which nothing may be dropped. */
+  readonly inUnit: boolean
+}
+
+type Neo4jModule = typeof import('neo4j-driver')
+
+/** The last change of the schema of each engine: the server answers changes at the same time with deadlocks. */
+const schemaChanges = new Map<string, Promise<unknown>>()
+const clientIds = new WeakMap<Driver, number>()
+let clients = 0
+
+/** The port that the driver takes where the URL names none. */
+const serverOf = (url: string): string => {
+  const { hostname, port } = new URL(url)
+  return `${hostname}:${port === '' ? 7687 : port}`
+}
+
+/** The pool of connections to one server or cluster. */
+export class Connection implements Access {
+  readonly engineId: string
+  /** Host and port, for messages. */
+  readonly server: string
+  readonly inUnit = false
+  readonly #config: Neo4jConfig
+  readonly #poolSize: number | undefined
+  readonly #queryTimeoutMs: number | undefined
+  readonly #running = new Set<Promise<unknown>>()
+  #connecting: Promise<void> | undefined
+  #driver: Driver | undefined
+  #module: Neo4jModule | undefined
+  #closed: Promise<void> | undefined
+
+  constructor(config: Neo4jConfig, defaults: { readonly poolSize?: number; readonly queryTimeoutMs?: number }) {
+    this.#config = config
+    this.server = config.client ? 'the given client' : serverOf(config.url)
+    this.engineId = `neo4j:${config.client ? clientId(config.client) : this.server.toLowerCase()}/${config.database ?? ''}`
+    this.#poolSize = config.poolSize ?? (defaults.poolSize === undefined ? undefined : defaults.poolSize + 2)
+    this.#queryTimeoutMs = config.queryTimeoutMs ?? defaults.queryTimeoutMs
+  }
+
+  async connect(signal?: AbortSignal): Promise<void> {
+    throwIfAborted(signal)
+    if (this.#closed) throw closedError()
+    this.#connecting ??= this.#connect().catch((error: unknown) => {
+      this.#connecting = undefined
+      throw error
+    })
+    await abortable(this.#connecting, signal)
+  }
+
+  /** Runs one call from the outside, however many steps it takes: `close` waits for it. */
+  call<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(closedError())
+    const running = work()
+    this.#running.add(running)
+    const forget = (): void => {
+      this.#running.delete(running)
+    }
+    running.then(forget, forget)
+    return running
+  }
+
+  /** What the server calls itself, such as `Neo4j/5.26.12`. */
+  probe(signal?: AbortSignal): Promise<string> {
+    return this.#inSession(signal, async (session) => {
+      const { summary } = await session.run('RETURN 1', {}, this.#transactionConfig())
+      return summary.server.agent ?? 'Neo4j/unknown'
+    })
+  }
+
+  /** Dates as the driver's own, in UTC. */
+  get toNativeDate(): ToNativeDate {
+    const module = this.#module
+    if (!module) throw notConnected()
+    const { DateTime } = module.types
+    return (date) =>
+      new DateTime(
+        date.getUTCFullYear(),
+        date.getUTCMonth() + 1,
+        date.getUTCDate(),
+        date.getUTCHours(),
+        date.getUTCMinutes(),
+        date.getUTCSeconds(),
+        date.getUTCMilliseconds() * 1e6,
+        0,
+      )
+  }
+
+  run(statement: Statement, signal: AbortSignal | undefined): Promise<readonly Row[]> {
+    return this.#inSession(signal, async (session) => {
+      const { records } = await session.run(statement.text, statement.parameters, this.#transactionConfig())
+      return records
+    })
+  }
+
+  transact<T>(signal: AbortSignal | undefined, work: (run: Run) => Promise<T>): Promise<T> {
+    return this.#inSession(signal, async (session) => {
+      const transaction = await session.beginTransaction(this.#transactionConfig())
+      try {
+        const result = await work(async ({ text, parameters }) => {
+          throwIfAborted(signal)
+          return (await transaction.run(text, parameters)).records
+        })
+        throwIfAborted(signal)
+        await transaction.commit()
+        return result
+      } catch (error) {
+        // What went wrong first is the news; a roll back that fails too changes nothing, for the server ends what was not committed.
+        if (transaction.isOpen()) await transaction.rollback().catch(() => undefined)
+        throw error
+      }
+    })
+  }
+
+  /** One transaction around `work`, whose reads and writes go through the access it is given. */
+  unitOfWork<T>(signal: AbortSignal | undefined, work: (access: Access) => Promise<T>): Promise<T> {
+    return this.transact(signal, (run) => {
+      const inside = async (statement: Statement, inner: AbortSignal | undefined): Promise<readonly Row[]> => {
+        throwIfAborted(inner)
+        try {
+          return await run(statement)
+        } catch (error) {
+          throw toVeritasError(error, this.server)
+        }
+      }
+      return work({
+        inUnit: true,
+        run: inside,
+        transact: (inner, several) => several((statement) => inside(statement, inner)),
+      })
+    })
+  }
+
+  /**
+   * Changes of the schema, in one transaction beside all others; in this process one after the other. Each may be made
+   * again without harm, so what fails because another process makes the same at the same time is tried anew.
+   */
+  changeSchema(signal: AbortSignal | undefined, statements: readonly string[]): Promise<void> {
+    const before = schemaChanges.get(this.engineId) ?? Promise.resolve()
+    const change = before.then(() => this.#changeSchema(signal, statements))
+    const done = change.catch(() => undefined)
+    schemaChanges.set(this.engineId, done)
+    done.then(() => {
+      if (schemaChanges.get(this.engineId) === done) schemaChanges.delete(this.engineId)
+    })
+    return change
+  }
+
+  async #changeSchema(signal: AbortSignal | undefined, statements: readonly string[]): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.transact(signal, async (run) => {
+          for (const text of statements) await run({ text, parameters: {} })
+        })
+        return
+      } catch (error) {
+        const cause = VeritasError.is(error) ? error.cause : undefined
+        const code = nativeCode(cause) ?? ''
+        const raced = code.startsWith('Neo.TransientError.Transaction.') || code.includes('AlreadyExists')
+        if (!raced || attempt >= 10) throw error
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt))
+        throwIfAborted(signal)
+      }
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...(this.#connecting ? [this.#connecting] : []), ...this.#running])
+    const driver = this.#driver
+    this.#driver = undefined
+    if (driver && !this.#config.client) await driver.close()
+  }
+
+  async #connect(): Promise<void> {
+    const { client, connectTimeoutMs, database } = this.#config
+    const imported = await import('neo4j-driver')
+    // Under plain ESM the package is CommonJS behind a default export; its types say otherwise.
+    const module: Neo4jModule = 'default' in imported ? (imported.default as Neo4jModule) : imported
+    let driver: Driver | undefined
+    try {
+      driver = client ?? module.driver(this.#config.url, this.#auth(module), this.#driverConfig())
+      const verified = driver.verifyConnectivity(database === undefined ? {} : { database })
+      await limited(verified, connectTimeoutMs, this.server)
+    } catch (error) {
+      // The driver may be waiting for the very answer that did not come.
+      if (driver && !client) driver.close().catch(() => undefined)
+      const mapped = toVeritasError(error, this.server)
+      if (VeritasError.is(mapped)) throw mapped
+      throw new VeritasError({
+        code: 'CONFIGURATION',
+        message: `The driver refused the options for Neo4j at ${this.server}: ${error instanceof Error ? error.message : String(error)}`,
+        cause: error,
+      })
+    }
+    this.#module = module
+    this.#driver = driver
+  }
+
+  #auth(module: Neo4jModule): AuthToken | undefined {
+    const { username, password, bearerToken } = this.#config
+    if (bearerToken) return module.auth.bearer(bearerToken.reveal())
+    return username !== undefined && password ? module.auth.basic(username, password.reveal()) : undefined
+  }
+
+  #driverConfig(): Config {
+    const { encrypted, trust, trustedCertificates, connectTimeoutMs, acquisitionTimeoutMs } = this.#config
+    return {
+      // Retrying is the manager's work.
+      maxTransactionRetryTime: 0,
+      disableAutoCommitRetries: true,
+      telemetryDisabled: true,
+      useBigInt: true,
+      fetchSize: -1,
+      userAgent: 'veritas-db',
+      connectionTimeout: connectTimeoutMs,
+      connectionAcquisitionTimeout: acquisitionTimeoutMs,
+      ...(this.#poolSize !== undefined && { maxConnectionPoolSize: this.#poolSize }),
+      ...(encrypted !== undefined && {
+        encrypted: encrypted ? ('ENCRYPTION_ON' as const) : ('ENCRYPTION_OFF' as const),
+      }),
+      ...(trust !== undefined && { trust }),
+      ...(trustedCertificates !== undefined && { trustedCertificates: [...trustedCertificates] }),
+    }
+  }
+
+  #transactionConfig(): { timeout?: number } {
+    return this.#queryTimeoutMs === undefined ? {} : { timeout: this.#queryTimeoutMs }
+  }
+
+  /** Runs `work` in a session of its own. When the signal fires the session is closed, which makes the server stop. */
+  async #inSession<T>(signal: AbortSignal | undefined, work: (session: Session) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    if (!this.#driver) throw this.#closed ? closedError() : notConnected()
+    const { database } = this.#config
+    // Leaders answer reads too, so that every read sees the writes before it.
+    const session = this.#driver.session({
+      defaultAccessMode: 'WRITE',
+      ...(database !== undefined && { database }),
+    })
+    try {
+      return await abortable(work(session), signal)
+    } catch (error) {
+      throw toVeritasError(error, this.server)
+    } finally {
+      // The answer is there already, or an error that says more than a connection that cannot be given back.
+      await session.close().catch(() => undefined)
+    }
+  }
+}
+
+const clientId = (client: Driver): string => {
+  const id = clientIds.get(client) ?? ++clients
+  clientIds.set(client, id)
+  return `client:${process.pid}:${id}`
+}
+
+/** Ends with ABORTED as soon as the signal fires, whatever the promise does. */
+const abortable = async <T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
+  if (!signal) return promise
+  let onAbort = (): void => undefined
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      const cause: unknown = signal.reason
+      const message = 'The operation was aborted.'
+      reject(VeritasError.is(cause) ? cause : new VeritasError({ code: 'ABORTED', outcome: 'unknown', message, cause }))
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    // Nobody else waits for it after an abort.
+    promise.catch(() => undefined)
+  }
+}
+
+const limited = async <T>(promise: Promise<T>, limitMs: number, server: string): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message = `Neo4j at ${server} did not answer within ${limitMs} ms (connectTimeoutMs).`
+      reject(new VeritasError({ code: 'CONNECTION', message }))
+    }, limitMs)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+    promise.catch(() => undefined)
+  }
+}
+
+const closedError = (): VeritasError =>
+  new VeritasError({ code: 'CONNECTION', message: 'The connection to Neo4j has been closed.', retryable: false })
+
+const notConnected = (): VeritasError =>
+  new VeritasError({ code: 'CONNECTION', message: 'There is no connection to Neo4j: call connect() first.' })

@@ -1,0 +1,433 @@
+import {
+  asKey,
+  checkName,
+  type DeleteResult,
+  type EdgeRecord,
+  type EdgeSet,
+  type FilterNode,
+  type GraphCapabilities,
+  type GraphRole,
+  type GraphSchema,
+  invalid,
+  type Key,
+  type Neighbor,
+  type NodeRecord,
+  type Page,
+  type Path,
+  type ReadOptions,
+  type RecordHead,
+  type RecordIssue,
+  type ScanOptions,
+  type Scope,
+  type ScopedOptions,
+  type UpsertMode,
+  VeritasError,
+  type Version,
+  type WriteResult,
+} from '@veritas-db/core/contract'
+import { checkEdge, checkNode, refuseIssues } from './check.js'
+import type { Access, Row } from './connection.js'
+import { fieldProperty, integer, longProperty, quote, scopeLabel, toNumber } from './cypher.js'
+import { checkLimit, common, type Environment, filterOn, textQuery } from './environment.js'
+import { type Guard, guardFor, refuse } from './errors.js'
+import { deleteEdges, replaceEdges, typePattern, upsertEdges } from './graph/edges.js'
+import { deleteNodes, upsertNodes } from './graph/nodes.js'
+import { column, edgeMap, nodeMap, toEdge, toNode } from './graph/records.js'
+import { MAX_DEPTH, shortestPath, walk } from './graph/walk.js'
+import { fromAnswer, toParameter } from './raw.js'
+import { awaitIndexes, dropLabel, indexesOf } from './schema.js'
+
+const capabilities: GraphCapabilities = {
+  ...common,
+  fullText: true,
+  shortestPath: true,
+  maxDepth: MAX_DEPTH,
+  raw: 'cypher',
+}
+
+/** The types of values that a range index helps to find. */
+const INDEXED = new Set(['string', 'number', 'date'])
+
+/** Documents as nodes with the scope's label, references as relationships between them. */
+export class Neo4jGraph implements GraphRole {
+  readonly capabilities: GraphCapabilities = capabilities
+  readonly #environment: Environment
+  readonly #access: Access
+  readonly #guard: Guard
+  /** Labels whose uniqueness constraint is known to be there. */
+  readonly #ready: Set<string>
+
+  constructor(environment: Environment, access: Access, ready: Set<string>) {
+    this.#environment = environment
+    this.#access = access
+    this.#guard = guardFor('graph', (work) => environment.connection.call(work))
+    this.#ready = ready
+  }
+
+  check(nodes: readonly NodeRecord[], edges: readonly EdgeRecord[]): readonly RecordIssue[] {
+    return [
+      ...nodes.flatMap((node, i) => checkNode(node, i, this.#environment.prefix)),
+      ...edges.flatMap((edge, i) => checkEdge(edge, nodes.length + i)),
+    ]
+  }
+
+  ensureSchema(options: ScopedOptions & GraphSchema): Promise<void> {
+    return this.#guard('ensureSchema', options, async () => {
+      const label = this.#label(options.scope)
+      for (const name of options.labels) checkName(name, 'labels')
+      for (const name of options.edgeTypes) checkName(name, 'edgeTypes')
+      const { connection, dialect } = this.#environment
+      const there = await indexesOf(this.#environment, label, options.signal)
+      const names = new Set(there.map((index) => index.name))
+      const changes: string[] = []
+      if (!names.has(`${label}_key`)) changes.push(dialect.uniqueConstraint(`${label}_key`, label, '_key'))
+      for (const [path, type] of Object.entries(options.fields ?? {})) {
+        const property = fieldProperty(path)
+        const name = `${label}_f_${property}`
+        if (INDEXED.has(type) && !names.has(name)) changes.push(dialect.rangeIndex(name, label, property))
+      }
+      const textIndex = `${label}_text`
+      const before = there.find((index) => index.name === textIndex)
+      const wanted = (options.textFields ?? []).flatMap((path) => [fieldProperty(path), longProperty(path)])
+      const missing = wanted.filter((property) => !before?.properties.includes(property))
+      if (missing.length > 0) {
+        if (before) await connection.changeSchema(options.signal, [dialect.dropIndex(textIndex)])
+        changes.push(dialect.fullTextIndex(textIndex, label, [...new Set([...(before?.properties ?? []), ...wanted])]))
+      }
+      if (changes.length > 0) {
+        await connection.changeSchema(options.signal, changes)
+        if (missing.length > 0) await awaitIndexes(this.#environment, [textIndex], options.signal)
+      }
+      this.#ready.add(label)
+    })
+  }
+
+  dropSchema(options: ScopedOptions): Promise<void> {
+    return this.#guard('dropSchema', options, async () => {
+      const label = this.#label(options.scope)
+      if (this.#access.inUnit) throw refuse('graph', 'dropSchema in a unit of work', 'drop it outside.')
+      this.#ready.delete(label)
+      await dropLabel(this.#environment, label, quote(label), options.signal)
+    })
+  }
+
+  upsertNodes(
+    options: ScopedOptions & { readonly nodes: readonly NodeRecord[]; readonly mode?: UpsertMode },
+  ): Promise<WriteResult> {
+    return this.#guard('upsertNodes', options, async () => {
+      const label = await this.#prepared(options)
+      refuseIssues(this.check(options.nodes, []), 'nodes')
+      const { nodes, mode = 'replace', signal } = options
+      return { outcomes: await upsertNodes(this.#environment, this.#access, label, nodes, mode, signal) }
+    })
+  }
+
+  upsertEdges(
+    options: ScopedOptions & { readonly edges: readonly EdgeRecord[]; readonly mode?: UpsertMode },
+  ): Promise<WriteResult> {
+    return this.#guard('upsertEdges', options, async () => {
+      const label = await this.#prepared(options)
+      refuseIssues(this.check([], options.edges), 'edges')
+      const { edges, mode = 'replace', signal } = options
+      return { outcomes: await upsertEdges(this.#environment, this.#access, label, edges, mode, signal) }
+    })
+  }
+
+  replaceEdges(options: ScopedOptions & { readonly sets: readonly EdgeSet[] }): Promise<WriteResult> {
+    return this.#guard('replaceEdges', options, async () => {
+      const label = await this.#prepared(options)
+      options.sets.forEach((set, i) => {
+        asKey(set.source, `sets[${i}].source`)
+        refuseIssues(this.check([], set.edges), `sets[${i}].edges`)
+        const foreign = set.edges.findIndex((edge) => edge.source !== set.source)
+        if (foreign >= 0) throw invalid(`sets[${i}].edges[${foreign}].source`, 'must be the source of the set')
+      })
+      return {
+        outcomes: await replaceEdges(this.#environment, this.#access, label, options.sets, options.signal),
+      }
+    })
+  }
+
+  getNodes(options: ReadOptions & { readonly keys: readonly Key[] }): Promise<readonly NodeRecord[]> {
+    return this.#guard('getNodes', options, async () => {
+      const label = this.#label(options.scope)
+      if (options.keys.length === 0) return []
+      const rows = await this.#access.run(
+        {
+          text: `UNWIND $keys AS key MATCH (n:${quote(label)} {_key: key}) RETURN ${nodeMap('n')} AS node`,
+          parameters: { keys: [...new Set(options.keys)] },
+        },
+        options.signal,
+      )
+      return column(rows, 'node').map(toNode)
+    })
+  }
+
+  getEdges(
+    options: ReadOptions & {
+      readonly keys: readonly Key[]
+      readonly direction: 'out' | 'in' | 'both'
+      readonly edgeTypes?: readonly string[]
+    },
+  ): Promise<readonly EdgeRecord[]> {
+    return this.#guard('getEdges', options, async () => {
+      const label = this.#label(options.scope)
+      checkTypes(options.edgeTypes)
+      if (options.keys.length === 0 || options.edgeTypes?.length === 0) return []
+      const [left, right] = [options.direction === 'in' ? '<-' : '-', options.direction === 'out' ? '->' : '-']
+      const rows = await this.#access.run(
+        {
+          text: `UNWIND $keys AS key
+            MATCH (:${quote(label)} {_key: key})${left}[r${typePattern(options.edgeTypes)}]${right}(:${quote(label)})
+            WITH DISTINCT r
+            RETURN ${edgeMap('r')} AS edge`,
+          parameters: { keys: [...new Set(options.keys)] },
+        },
+        options.signal,
+      )
+      return column(rows, 'edge').map(toEdge)
+    })
+  }
+
+  findNodes(
+    options: ReadOptions & {
+      readonly label?: string
+      readonly filter?: FilterNode
+      readonly text?: string
+      readonly placeholders?: boolean
+      readonly limit: number
+    },
+  ): Promise<readonly (NodeRecord & { readonly score?: number })[]> {
+    return this.#guard('findNodes', options, async () => {
+      const scope = this.#label(options.scope)
+      if (options.label !== undefined) checkName(options.label, 'label')
+      checkLimit(options.limit, 'limit')
+      if (options.limit === 0) return []
+      const filter = filterOn(this.#environment, options.filter)
+      const conditions = [filter.text]
+      if (options.label !== undefined) conditions.push('n._label = $label')
+      if (!options.placeholders) conditions.push('NOT n._placeholder')
+      const parameters = { ...filter.parameters, label: options.label ?? null, limit: integer(options.limit) }
+      const tail = (order: string, score: string): string =>
+        `WHERE ${conditions.join(' AND ')} WITH n${score} ORDER BY ${order} LIMIT $limit RETURN ${nodeMap('n')} AS node${score}`
+      if (options.text === undefined) {
+        const rows = await this.#access.run(
+          // The comparison with the key lets the index give the order.
+          { text: `MATCH (n:${quote(scope)}) WHERE n._key > '' WITH n ${tail('n._key', '')}`, parameters },
+          options.signal,
+        )
+        return column(rows, 'node').map(toNode)
+      }
+      const words = textQuery(options.text)
+      if (words === undefined) return []
+      const rows = await this.#searchText({
+        text: `${this.#environment.dialect.queryFullText} WITH n, score ${tail('score DESC, n._key', ', score')}`,
+        parameters: { ...parameters, words, index: `${scope}_text` },
+        signal: options.signal,
+      })
+      return rows.map((row) => ({ ...toNode(row.get('node')), score: row.get('score') as number }))
+    })
+  }
+
+  deleteNodes(
+    options: ScopedOptions & { readonly keys: readonly Key[]; readonly versionBelow?: Version },
+  ): Promise<DeleteResult> {
+    return this.#guard('deleteNodes', options, async () => {
+      const label = this.#label(options.scope)
+      return { deleted: await deleteNodes(this.#access, label, options.keys, options.versionBelow, options.signal) }
+    })
+  }
+
+  deleteEdges(
+    options: ScopedOptions & {
+      readonly edges: readonly Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>[]
+    },
+  ): Promise<DeleteResult> {
+    return this.#guard('deleteEdges', options, async () => {
+      const label = this.#label(options.scope)
+      for (const [i, edge] of options.edges.entries()) checkName(edge.type, `edges[${i}].type`)
+      return { deleted: await deleteEdges(this.#access, label, options.edges, options.signal) }
+    })
+  }
+
+  neighbors(
+    options: ReadOptions & {
+      readonly starts: readonly Key[]
+      readonly edgeTypes?: readonly string[]
+      readonly direction?: 'out' | 'in' | 'both'
+      readonly depth?: { readonly min: number; readonly max: number }
+      readonly filter?: FilterNode
+      readonly placeholders?: boolean
+      readonly limit: number
+    },
+  ): Promise<readonly Neighbor[]> {
+    return this.#guard('neighbors', options, async () => {
+      const label = this.#label(options.scope)
+      const { starts, edgeTypes, direction = 'out', depth = { min: 1, max: 1 }, filter, placeholders = false } = options
+      checkTypes(edgeTypes)
+      checkLimit(options.limit, 'limit')
+      checkDepth(depth.max, 'depth.max')
+      checkLimit(depth.min, 'depth.min')
+      if (starts.length === 0 || options.limit === 0 || edgeTypes?.length === 0) return []
+      return walk(
+        this.#environment,
+        this.#access,
+        label,
+        { starts, edgeTypes, direction, ...depth, filter, placeholders, limit: options.limit },
+        options.signal,
+      )
+    })
+  }
+
+  shortestPath(
+    options: ReadOptions & {
+      readonly from: Key
+      readonly to: Key
+      readonly edgeTypes?: readonly string[]
+      readonly direction?: 'out' | 'in' | 'both'
+      readonly maxDepth: number
+    },
+  ): Promise<Path | null> {
+    return this.#guard('shortestPath', options, async () => {
+      const { scope, from, to, edgeTypes, direction = 'out', maxDepth, signal } = options
+      const label = this.#label(scope)
+      checkTypes(edgeTypes)
+      checkDepth(maxDepth, 'maxDepth')
+      if (from === to) {
+        const nodes = await this.getNodes({ ...options, keys: [from] })
+        return nodes.length > 0 ? { nodes, edges: [] } : null
+      }
+      if (maxDepth === 0 || edgeTypes?.length === 0) return null
+      return shortestPath(this.#environment, this.#access, label, { from, to, edgeTypes, direction, maxDepth }, signal)
+    })
+  }
+
+  count(options: ReadOptions & { readonly of: 'nodes' | 'edges'; readonly placeholders?: boolean }): Promise<number> {
+    return this.#guard('count', options, async () => {
+      const label = quote(this.#label(options.scope))
+      const text =
+        options.of === 'edges'
+          ? `MATCH (:${label})-[r]->() RETURN count(r) AS count`
+          : options.placeholders
+            ? `MATCH (n:${label}) RETURN count(n) AS count`
+            : `MATCH (n:${label}) WHERE NOT n._placeholder RETURN count(n) AS count`
+      const [row] = await this.#access.run({ text, parameters: {} }, options.signal)
+      return toNumber(row?.get('count'))
+    })
+  }
+
+  scanNodes(options: ScanOptions & { readonly fields: 'keys' }): Promise<Page<RecordHead>>
+  scanNodes(options: ScanOptions & { readonly fields?: 'all' }): Promise<Page<NodeRecord>>
+  scanNodes(options: ScanOptions & { readonly fields?: 'keys' | 'all' }): Promise<Page<RecordHead> | Page<NodeRecord>> {
+    return this.#guard('scanNodes', options, async (): Promise<Page<RecordHead> | Page<NodeRecord>> => {
+      const label = this.#label(options.scope)
+      const { cursor = '', limit = 1000, fields = 'all' } = options
+      checkLimit(limit, 'limit')
+      if (cursor !== '') asKey(cursor, 'cursor')
+      const filter = filterOn(this.#environment, options.filter)
+      const what = fields === 'keys' ? '{ key: n._key, version: n._version }' : nodeMap('n')
+      const rows = await this.#access.run(
+        {
+          text: `MATCH (n:${quote(label)}) WHERE n._key > $cursor AND ${filter.text}
+            WITH n ORDER BY n._key LIMIT $limit RETURN ${what} AS node`,
+          parameters: { ...filter.parameters, cursor, limit: integer(limit + 1) },
+        },
+        options.signal,
+      )
+      const nodes = column(rows, 'node').slice(0, limit)
+      const next = rows.length > limit ? (nodes.at(-1) as RecordHead).key : null
+      return fields === 'keys'
+        ? { records: nodes as RecordHead[], cursor: next }
+        : { records: nodes.map(toNode), cursor: next }
+    })
+  }
+
+  scanEdges(options: Omit<ScanOptions, 'filter'>): Promise<Page<EdgeRecord>> {
+    return this.#guard('scanEdges', options, async () => {
+      const label = quote(this.#label(options.scope))
+      const { limit = 1000 } = options
+      checkLimit(limit, 'limit')
+      const [source, type, target, ordinal] = readCursor(options.cursor)
+      const rows = await this.#access.run(
+        {
+          text: `MATCH (a:${label}) WHERE a._key >= $source
+            MATCH (a)-[r]->(b:${label})
+            WITH r, a._key AS source, type(r) AS type, b._key AS target, r._ordinal AS ordinal
+            WHERE source > $source OR type > $type OR (type = $type AND (target > $target OR (target = $target AND ordinal > $ordinal)))
+            WITH r, source, type, target, ordinal ORDER BY source, type, target, ordinal LIMIT $limit
+            RETURN ${edgeMap('r')} AS edge`,
+          parameters: { source, type, target, ordinal: integer(ordinal), limit: integer(limit + 1) },
+        },
+        options.signal,
+      )
+      const records = column(rows, 'edge').slice(0, limit).map(toEdge)
+      const last = records.at(-1)
+      const next = rows.length > limit && last ? [last.source, last.type, last.target, last.ordinal] : null
+      return { records, cursor: next && JSON.stringify(next) }
+    })
+  }
+
+  /** Cypher. The parameter `scope` holds the label of the scope's nodes, for `MATCH (n:$($scope))`. */
+  raw(
+    options: ReadOptions & { readonly query: string; readonly parameters?: Readonly<Record<string, unknown>> },
+  ): Promise<readonly unknown[]> {
+    return this.#guard('raw', options, async () => {
+      const label = this.#label(options.scope)
+      const toDate = this.#environment.connection.toNativeDate
+      const parameters = { scope: label, ...(toParameter(options.parameters ?? {}, toDate) as object) }
+      const rows = await this.#access.run({ text: options.query, parameters }, options.signal)
+      return rows.map((row) => fromAnswer(row.toObject()))
+    })
+  }
+
+  #label(scope: Scope): string {
+    return scopeLabel(this.#environment.prefix, 'graph', scope)
+  }
+
+  /** The scope's label, with the constraint that makes MERGE find and create a node in one step. */
+  async #prepared({ scope, signal }: ScopedOptions): Promise<string> {
+    const label = this.#label(scope)
+    if (!this.#ready.has(label)) {
+      const { connection, dialect } = this.#environment
+      await connection.changeSchema(signal, [dialect.uniqueConstraint(`${label}_key`, label, '_key')])
+      this.#ready.add(label)
+    }
+    return label
+  }
+
+  /** Rows of a full-text query; none where no text fields were ever declared. */
+  async #searchText(query: {
+    text: string
+    parameters: Record<string, unknown>
+    signal: AbortSignal | undefined
+  }): Promise<readonly Row[]> {
+    try {
+      return await this.#access.run(query, query.signal)
+    } catch (error) {
+      if (VeritasError.is(error, 'VALIDATION') && /no such fulltext/i.test(error.message)) return []
+      throw error
+    }
+  }
+}
+
+const checkTypes = (types: readonly string[] | undefined): void => {
+  for (const type of types ?? []) checkName(type, 'edgeTypes')
+}
+
+const checkDepth = (depth: number, path: string): void => {
+  checkLimit(depth, path)
+  if (depth > MAX_DEPTH) throw invalid(path, `must be at most ${MAX_DEPTH}, is ${depth}`)
+}
+
+/** Where a page of edges starts. @throws VeritasError VALIDATION */
+const readCursor = (cursor: string | undefined): [string, string, string, number] => {
+  if (cursor === undefined) return ['', '', '', -1]
+  try {
+    const place: unknown = JSON.parse(cursor)
+    const types = ['string', 'string', 'string', 'number']
+    if (Array.isArray(place) && types.every((type, i) => typeof place[i] === type)) return place as never
+  } catch {
+    // Not one of ours: refused below.
+  }
+  throw invalid('cursor', 'is not one that an earlier page gave')
+}

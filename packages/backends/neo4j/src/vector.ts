@@ -1,0 +1,418 @@
+import {
+  APPLIED,
+  asKey,
+  asVersion,
+  type CallOptions,
+  type CollectionDefinition,
+  type CollectionInfo,
+  checkMetadata,
+  checkScope,
+  checkVector,
+  type DeleteResult,
+  type FilterNode,
+  invalid,
+  type Key,
+  type Metadata,
+  type Outcome,
+  type Page,
+  type ReadOptions,
+  type RecordHead,
+  type RecordIssue,
+  type ScanOptions,
+  type ScopedOptions,
+  STALE,
+  splitBatches,
+  type TextQuery,
+  throwIfAborted,
+  type UpsertMode,
+  uniqueBatch,
+  type VectorCapabilities,
+  type VectorMatch,
+  type VectorQuery,
+  type VectorRecord,
+  type VectorRole,
+  type Version,
+  type WriteResult,
+} from '@veritas-db/core/contract'
+import { checkOrdinal, checkVectorRecord, hasDirection, refuseIssues } from './check.js'
+import { type Collection, type Collections, guardOf } from './collections.js'
+import type { Access } from './connection.js'
+import { integer, quote, type Statement, toNumber } from './cypher.js'
+import {
+  checkLimit,
+  common,
+  type Environment,
+  filterOn,
+  limits,
+  textQuery,
+  when,
+  writeCondition,
+} from './environment.js'
+import { type Guard, guardFor, refuse } from './errors.js'
+import { metadataProperties } from './properties.js'
+import { fieldsOf, idOf, prefixOf, returned, toMatch, toRecord } from './vector/records.js'
+import { nearest } from './vector/search.js'
+
+const capabilities: VectorCapabilities = {
+  ...common,
+  metrics: ['cosine', 'euclidean'],
+  maxDimensions: 4096,
+  maxTopK: 10_000,
+  exact: 'optional',
+  fullText: true,
+  patch: true,
+  deleteByFilter: true,
+}
+
+interface Write {
+  readonly i: bigint
+  readonly id: string
+  readonly version: Version
+  readonly vector?: Float32Array
+  readonly properties: Record<string, unknown>
+}
+
+/** Passages as nodes with the collection's label, a vector index and a full-text index over them. */
+export class Neo4jVectors implements VectorRole {
+  readonly capabilities: VectorCapabilities = capabilities
+  readonly #environment: Environment
+  readonly #access: Access
+  readonly #guard: Guard
+  readonly #collections: Collections
+
+  constructor(environment: Environment, access: Access, collections: Collections) {
+    this.#environment = environment
+    this.#access = access
+    this.#guard = guardFor('vector', (work) => environment.connection.call(work))
+    this.#collections = collections
+  }
+
+  check(records: readonly VectorRecord[], definition?: CollectionDefinition): readonly RecordIssue[] {
+    return records.flatMap((record, i) => checkVectorRecord(record, i, definition))
+  }
+
+  ensureCollection(options: ScopedOptions & CollectionDefinition): Promise<void> {
+    return this.#guard('ensureCollection', options, async () => {
+      const { scope, dimensions, metric, fields, signal } = options
+      checkScope(scope)
+      if (!Number.isInteger(dimensions) || dimensions < 1 || dimensions > capabilities.maxDimensions)
+        throw invalid('dimensions', `needs a whole number from 1 to ${capabilities.maxDimensions}`)
+      if (!capabilities.metrics.includes(metric))
+        throw refuse('vector', `the metric ${metric}`, `use ${capabilities.metrics.join(' or ')}.`)
+      await this.#collections.ensure(scope, { dimensions, metric, ...(fields && { fields }) }, signal)
+    })
+  }
+
+  dropCollection(options: ScopedOptions): Promise<void> {
+    return this.#guard('dropCollection', options, async () => {
+      checkScope(options.scope)
+      if (this.#access.inUnit) throw refuse('vector', 'dropCollection in a unit of work', 'drop it outside.')
+      await this.#collections.drop(options.scope, options.signal)
+    })
+  }
+
+  listCollections(options: CallOptions = {}): Promise<readonly CollectionInfo[]> {
+    return this.#guard('listCollections', options, () => this.#collections.list(this.#access, options.signal))
+  }
+
+  upsert(
+    options: ScopedOptions & { readonly records: readonly VectorRecord[]; readonly mode?: UpsertMode },
+  ): Promise<WriteResult> {
+    return this.#guard('upsert', options, async () => {
+      const { scope, records, mode = 'replace', signal } = options
+      let collection = await this.#collections.get(this.#access, scope, signal)
+      refuseIssues(this.check(records, collection), 'records')
+      const unique = uniqueBatch(records, idOf, mode)
+      const toDate = this.#environment.connection.toNativeDate
+      const rows = unique.records.map(
+        (record, i): Write => ({
+          i: integer(i),
+          id: idOf(record),
+          version: record.version,
+          vector: record.vector,
+          properties: {
+            ...metadataProperties(record.metadata, toDate),
+            ...fieldsOf(record),
+            ...(record.text !== undefined && { _text: record.text }),
+          },
+        }),
+      )
+      const outcomes = await this.#write(collection, rows, signal, (batch) =>
+        this.#upsertStatement(collection, batch, mode),
+      )
+      if (outcomes.every((outcome) => outcome !== STALE) || rows.length === 0)
+        return { outcomes: unique.outcomes(outcomes) }
+      // Nothing may have been written because the collection is another one by now.
+      const now = await this.#collections.get(this.#access, scope, signal, true)
+      if (now.generation === collection.generation) return { outcomes: unique.outcomes(outcomes) }
+      collection = now
+      refuseIssues(this.check(records, collection), 'records')
+      const again = await this.#write(collection, rows, signal, (batch) =>
+        this.#upsertStatement(collection, batch, mode),
+      )
+      return { outcomes: unique.outcomes(again) }
+    })
+  }
+
+  get(
+    options: ReadOptions & { readonly keys: readonly Key[]; readonly include?: VectorQuery['include'] },
+  ): Promise<readonly Omit<VectorMatch, 'score'>[]> {
+    return this.#guard('get', options, async () => {
+      const { scope, keys, include = { metadata: true, text: true }, signal } = options
+      const { label } = await this.#collections.get(this.#access, scope, signal)
+      if (keys.length === 0) return []
+      const rows = await this.#access.run(
+        {
+          text: `UNWIND $prefixes AS prefix
+            MATCH (n:${quote(label)}) WHERE n._id STARTS WITH prefix
+            RETURN ${returned(include)}`,
+          parameters: { prefixes: [...new Set(keys)].map(prefixOf) },
+        },
+        signal,
+      )
+      await this.#verify(options, rows.length)
+      return rows.map((row) => toMatch(row, include))
+    })
+  }
+
+  query(options: VectorQuery): Promise<readonly VectorMatch[]> {
+    return this.#guard('query', options, async () => {
+      const { scope, vector, topK, signal, filter, include = {}, exact = false } = options
+      checkLimit(topK, 'topK')
+      if (topK > capabilities.maxTopK) throw invalid('topK', `must be at most ${capabilities.maxTopK}, is ${topK}`)
+      let collection = await this.#collections.get(this.#access, scope, signal)
+      const ask = (): Promise<VectorMatch[]> => {
+        checkVector(vector, collection.dimensions)
+        if (collection.metric === 'cosine' && !hasDirection(vector))
+          throw invalid('vector', 'has no direction: cosine compares directions')
+        return nearest(this.#environment, this.#access, collection, { vector, topK, filter, include, exact }, signal)
+      }
+      if (topK === 0) return []
+      const found = await ask()
+      if (found.length > 0) return found
+      const now = await this.#collections.get(this.#access, scope, signal, true)
+      if (now.generation === collection.generation) return found
+      collection = now
+      return ask()
+    })
+  }
+
+  delete(
+    options: ScopedOptions & ({ readonly keys: readonly Key[] } | { readonly filter: FilterNode }),
+  ): Promise<DeleteResult> {
+    return this.#guard('delete', options, async () => {
+      const { label } = await this.#collections.get(this.#access, options.scope, options.signal)
+      if ('filter' in options) {
+        const filter = filterOn(this.#environment, options.filter)
+        const text = `MATCH (n:${quote(label)}) WHERE ${filter.text} DETACH DELETE n RETURN count(*) AS deleted`
+        return this.#deleted(options, [{ text, parameters: filter.parameters }])
+      }
+      const batches = [...splitBatches([...new Set(options.keys)].sort(), limits)]
+      return this.#deleted(
+        options,
+        batches.map((keys) => ({
+          text: `UNWIND $prefixes AS prefix
+            MATCH (n:${quote(label)}) WHERE n._id STARTS WITH prefix
+            DETACH DELETE n RETURN count(*) AS deleted`,
+          parameters: { prefixes: keys.map(prefixOf) },
+        })),
+      )
+    })
+  }
+
+  deleteByDocument(
+    options: ScopedOptions & { readonly documents: readonly { readonly key: Key; readonly versionBelow: Version }[] },
+  ): Promise<DeleteResult> {
+    return this.#guard('deleteByDocument', options, async () => {
+      const { label } = await this.#collections.get(this.#access, options.scope, options.signal)
+      const sorted = options.documents.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+      const batches = [...splitBatches(sorted, limits)]
+      return this.#deleted(
+        options,
+        batches.map((documents) => ({
+          // The lock comes before the comparison, so that a newer version written meanwhile stays.
+          text: `UNWIND $documents AS document
+            MATCH (n:${quote(label)}) WHERE n._id STARTS WITH document.prefix AND n._version < document.below
+            SET n._lock = true
+            REMOVE n._lock
+            WITH DISTINCT n, document WHERE n._version < document.below
+            DETACH DELETE n RETURN count(*) AS deleted`,
+          parameters: {
+            documents: documents.map(({ key, versionBelow }) => ({ prefix: prefixOf(key), below: versionBelow })),
+          },
+        })),
+      )
+    })
+  }
+
+  count(options: ReadOptions & { readonly filter?: FilterNode }): Promise<number> {
+    return this.#guard('count', options, async () => {
+      const { label } = await this.#collections.get(this.#access, options.scope, options.signal)
+      const filter = filterOn(this.#environment, options.filter)
+      const text = `MATCH (n:${quote(label)}) WHERE ${filter.text} RETURN count(n) AS count`
+      const [row] = await this.#access.run({ text, parameters: filter.parameters }, options.signal)
+      const count = toNumber(row?.get('count'))
+      await this.#verify(options, count)
+      return count
+    })
+  }
+
+  scan(options: ScanOptions & { readonly fields: 'keys' }): Promise<Page<RecordHead>>
+  scan(options: ScanOptions & { readonly fields?: 'all' }): Promise<Page<VectorRecord>>
+  scan(options: ScanOptions & { readonly fields?: 'keys' | 'all' }): Promise<Page<RecordHead> | Page<VectorRecord>> {
+    return this.#guard('scan', options, async (): Promise<Page<RecordHead> | Page<VectorRecord>> => {
+      const { label } = await this.#collections.get(this.#access, options.scope, options.signal)
+      const { cursor = '', limit = 1000, fields = 'all' } = options
+      checkLimit(limit, 'limit')
+      if (!/^([0-9a-f]{32}\.[0-9a-f]{8})?$/.test(cursor))
+        throw invalid('cursor', 'is not one that an earlier page gave')
+      const filter = filterOn(this.#environment, options.filter)
+      const include = fields === 'keys' ? {} : { metadata: true, text: true, vector: true }
+      const rows = await this.#access.run(
+        {
+          text: `MATCH (n:${quote(label)}) WHERE n._id > $cursor AND ${filter.text}
+            WITH n ORDER BY n._id LIMIT $limit RETURN n._id AS id, ${returned(include)}`,
+          parameters: { ...filter.parameters, cursor, limit: integer(limit + 1) },
+        },
+        options.signal,
+      )
+      await this.#verify(options, rows.length)
+      const page = rows.slice(0, limit)
+      const next = rows.length > limit ? (page.at(-1)?.get('id') as string) : null
+      if (fields === 'all') return { records: page.map(toRecord), cursor: next }
+      const heads = page.map((row) => ({
+        key: row.get('key') as Key,
+        version: row.get('version') as Version,
+        ordinal: toNumber(row.get('ordinal')),
+      }))
+      return { records: heads, cursor: next }
+    })
+  }
+
+  searchText(options: TextQuery): Promise<readonly VectorMatch[]> {
+    return this.#guard('searchText', options, async () => {
+      const { label } = await this.#collections.get(this.#access, options.scope, options.signal)
+      checkLimit(options.limit, 'limit')
+      const words = textQuery(options.query)
+      if (words === undefined || options.limit === 0) return []
+      const filter = filterOn(this.#environment, options.filter)
+      const include = { text: true }
+      const rows = await this.#access.run(
+        {
+          text: `${this.#environment.dialect.queryFullText} WITH n, score WHERE ${filter.text}
+            WITH n, score ORDER BY score DESC, n._id LIMIT $limit RETURN score, ${returned(include)}`,
+          parameters: { ...filter.parameters, words, index: `${label}_text`, limit: integer(options.limit) },
+        },
+        options.signal,
+      )
+      await this.#verify(options, rows.length)
+      return rows.map((row) => ({ ...toMatch(row, include), score: row.get('score') as number }))
+    })
+  }
+
+  patch(
+    options: ScopedOptions & {
+      readonly records: readonly {
+        readonly key: Key
+        readonly ordinal: number
+        readonly version: Version
+        readonly metadata: Metadata
+      }[]
+    },
+  ): Promise<WriteResult> {
+    return this.#guard('patch', options, async () => {
+      const { scope, records, signal } = options
+      const collection = await this.#collections.get(this.#access, scope, signal)
+      records.forEach((record, i) => {
+        asKey(record.key, `records[${i}].key`)
+        asVersion(record.version, `records[${i}].version`)
+        checkOrdinal(record.ordinal)
+        checkMetadata(record.metadata, `records[${i}].metadata`)
+      })
+      const unique = uniqueBatch(records, idOf, 'ifNewer')
+      const toDate = this.#environment.connection.toNativeDate
+      const rows = unique.records.map(
+        (record, i): Write => ({
+          i: integer(i),
+          id: idOf(record),
+          version: record.version,
+          properties: metadataProperties(record.metadata, toDate),
+        }),
+      )
+      const outcomes = await this.#write(collection, rows, signal, (batch) => this.#patchStatement(collection, batch))
+      if (outcomes.includes(STALE)) await this.#collections.get(this.#access, scope, signal, true)
+      return { outcomes: unique.outcomes(outcomes) }
+    })
+  }
+
+  /** Writes rows batch by batch, all in one order; what a statement answers was applied. */
+  async #write(
+    collection: Collection,
+    rows: readonly Write[],
+    signal: AbortSignal | undefined,
+    statement: (batch: readonly Write[]) => Statement,
+  ): Promise<Outcome[]> {
+    const outcomes: Outcome[] = rows.map(() => STALE)
+    const sizeOf = ({ properties }: Write): number =>
+      String(properties._json).length * 3 + String(properties._text ?? '').length + collection.dimensions * 9 + 400
+    const sorted = rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    for (const batch of splitBatches(sorted, limits, sizeOf)) {
+      throwIfAborted(signal)
+      for (const row of await this.#access.run(statement(batch), signal)) outcomes[toNumber(row.get('i'))] = APPLIED
+    }
+    return outcomes
+  }
+
+  /** A property is set before the stored version is read: that takes the node's write lock, and nobody comes in between. */
+  #upsertStatement(collection: Collection, rows: readonly Write[], mode: UpsertMode): Statement {
+    const { dialect, prefix } = this.#environment
+    return {
+      text: `${guardOf(prefix)}
+        UNWIND $rows AS row
+        MERGE (n:${quote(collection.label)} {_id: row.id})
+        SET n._lock = true
+        WITH row, n, n._version AS stored
+        WITH row, n, ${writeCondition(mode)} AS write
+        ${when('write', 'SET n = row.properties')}
+        ${when('NOT write', 'REMOVE n._lock')}
+        WITH row, n WHERE write
+        ${dialect.setVector('n', '_vector', 'row.vector')}
+        RETURN row.i AS i`,
+      parameters: { collection: collection.label, generation: collection.generation, rows },
+    }
+  }
+
+  #patchStatement(collection: Collection, rows: readonly Write[]): Statement {
+    const kept = ['_id', '_key', '_documentId', '_ordinal', '_text', '_vector']
+    return {
+      text: `${guardOf(this.#environment.prefix)}
+        UNWIND $rows AS row
+        MATCH (n:${quote(collection.label)} {_id: row.id})
+        SET n._lock = true
+        REMOVE n._lock
+        WITH row, n WHERE row.version >= n._version
+        WITH row, n, n { ${kept.map((name) => `.${name}`).join(', ')} } AS kept
+        SET n = row.properties
+        SET n += kept
+        SET n._version = row.version
+        RETURN row.i AS i`,
+      parameters: { collection: collection.label, generation: collection.generation, rows },
+    }
+  }
+
+  async #deleted(options: ScopedOptions, statements: readonly Statement[]): Promise<DeleteResult> {
+    let deleted = 0
+    for (const statement of statements) {
+      throwIfAborted(options.signal)
+      const [row] = await this.#access.run(statement, options.signal)
+      deleted += toNumber(row?.get('deleted'))
+    }
+    await this.#verify(options, deleted)
+    return { deleted }
+  }
+
+  /** Where nothing was found the collection itself may be gone: then NOT_FOUND. */
+  async #verify({ scope, signal }: ScopedOptions, found: number): Promise<void> {
+    if (found === 0) await this.#collections.get(this.#access, scope, signal, true)
+  }
+}

@@ -1,0 +1,233 @@
+import { execFile } from 'node:child_process'
+import { createServer, type Server } from 'node:net'
+import { promisify } from 'node:util'
+import { documentKey, type NodeRecord, VeritasError, validateConfig, version } from '@veritas-db/core/contract'
+import neo4jDriver from 'neo4j-driver'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { type Neo4jConfigInput, neo4j } from '../src/index.js'
+import { refusingServer } from './bolt-stub.js'
+import { open, serverConfig, serverUrl, why } from './server.js'
+
+const failure = async (promise: Promise<unknown>): Promise<VeritasError> => {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (!VeritasError.is(error)) throw new Error(`no VeritasError: ${String(error)}`)
+  return error
+}
+
+const connect = async (options: NonNullable<Neo4jConfigInput>): Promise<VeritasError> => {
+  const backend = neo4j.create(await validateConfig(neo4j.config, options, 'neo4j'), {
+    roles: neo4j.roles,
+    poolSize: 2,
+    queryTimeoutMs: 1000,
+  })
+  try {
+    return await failure(backend.connect())
+  } finally {
+    await backend.close()
+  }
+}
+
+describe('the configuration', () => {
+  it.each([
+    [{ url: 'http://127.0.0.1:7474' }, 'bolt://'],
+    [{ url: 'bolt://neo4j:hunter22@127.0.0.1' }, 'must hold no user'],
+    [{ username: 'neo4j' }, 'belong together'],
+    [{ username: 'neo4j', password: 'x', bearerToken: 'y' }, 'give one of the two'],
+    [{ url: 'neo4j+s://db.example', encrypted: true }, 'encrypt already'],
+    [{ connectTimeoutMs: 20_000 }, 'acquisitionTimeoutMs'],
+    [{ prefix: 'a`b' }, 'prefix'],
+    [{ unknown: 1 }, 'unknown'],
+  ])('%j is refused', async (options, message) => {
+    const error = await failure(validateConfig(neo4j.config, options, 'neo4j'))
+    expect(error.code).toBe('CONFIGURATION')
+    expect(error.message).toContain(message)
+    expect(error.message).not.toContain('hunter22')
+  })
+
+  it('shows no secret', async () => {
+    const config = await validateConfig(neo4j.config, { username: 'neo4j', password: 'hunter22' }, 'neo4j')
+    expect(JSON.stringify(config)).not.toContain('hunter22')
+  })
+})
+
+describe('a server that is not there', () => {
+  let silent: Server | undefined
+  afterEach(() => {
+    silent?.close()
+    silent = undefined
+  })
+
+  it('fails at once, with host and port, and applied nothing', async () => {
+    const started = performance.now()
+    const error = await connect({ url: 'bolt://127.0.0.1:9' })
+    expect([error.code, error.outcome, error.backend]).toEqual(['CONNECTION', 'not-applied', 'neo4j'])
+    expect(error.message).toContain('127.0.0.1:9')
+    expect(performance.now() - started).toBeLessThan(4000)
+  })
+
+  it('a name that does not exist is CONNECTION too', async () => {
+    const error = await connect({ url: 'neo4j://no-such-host.invalid:7687', username: 'neo4j', password: 'hunter22' })
+    expect(error.code).toBe('CONNECTION')
+    expect(error.message).toContain('no-such-host.invalid:7687')
+    expect(`${error.message} ${JSON.stringify(error)}`).not.toContain('hunter22')
+  })
+
+  it('one that takes the connection and never answers fails within the time allowed', async () => {
+    const sockets: { destroy(): void }[] = []
+    const server = createServer((socket) => sockets.push(socket))
+    silent = server
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    const port = typeof address === 'object' && address ? address.port : 0
+    const error = await connect({ url: `bolt://127.0.0.1:${port}`, connectTimeoutMs: 300 })
+    expect(error.code).toBe('CONNECTION')
+    expect(error.message).toContain(`127.0.0.1:${port}`)
+    for (const socket of sockets) socket.destroy()
+  })
+})
+
+describe.skipIf(serverUrl === undefined)(
+  `neo4j: connections (${serverUrl === undefined ? why : 'on the server'})`,
+  { timeout: 60_000 },
+  () => {
+    const prefix = 'connection_test'
+    const scope = { collection: 'connections' }
+    const node = (id: string): NodeRecord => ({
+      key: documentKey(scope, id),
+      documentId: id,
+      version: version(1),
+      label: 'Document',
+      placeholder: false,
+      properties: { n: 1 },
+    })
+
+    afterAll(async () => {
+      const backend = await open({ prefix })
+      await backend.connect()
+      await backend.roles.graph.dropSchema({ scope })
+      await backend.close()
+    })
+
+    it('an injected driver, with settings of its own, is used and stays open', async () => {
+      const { username, password } = serverConfig
+      const auth =
+        username !== undefined && password !== undefined ? neo4jDriver.auth.basic(username, password) : undefined
+      const client = neo4jDriver.driver(serverUrl as string, auth)
+      try {
+        const backend = await open({ client, prefix })
+        await backend.connect()
+        const { graph } = backend.roles
+        await graph.upsertNodes({ scope, nodes: [node('a'), node('b')] })
+        const [a, b] = [documentKey(scope, 'a'), documentKey(scope, 'b')]
+        const edge = { source: a, target: b, type: 'REFERENCES', ordinal: 3, version: version(1), properties: {} }
+        await graph.upsertEdges({ scope, edges: [edge] })
+        expect(await graph.count({ scope, of: 'nodes' })).toBe(2)
+        expect(await graph.getEdges({ scope, keys: [a], direction: 'out' })).toEqual([edge])
+        expect(await graph.raw({ scope, query: 'RETURN $n AS n', parameters: { n: 5 } })).toEqual([{ n: 5 }])
+        await backend.close()
+        expect((await client.executeQuery('RETURN 1 AS one')).records.length).toBe(1)
+      } finally {
+        await client.close()
+      }
+    })
+
+    it('raw finds the scope by its label', async () => {
+      const backend = await open({ prefix })
+      await backend.connect()
+      const { graph } = backend.roles
+      await graph.upsertNodes({ scope, nodes: [node('raw')] })
+      const query = 'MATCH (n:$($scope)) WHERE n._documentId = $id RETURN n.n AS n LIMIT $limit'
+      expect(await graph.raw({ scope, query, parameters: { id: 'raw', limit: 1 } })).toEqual([{ n: 1 }])
+      await backend.close()
+    })
+
+    it('a node carries its label in the database, and no other one after a change', async () => {
+      const backend = await open({ prefix })
+      await backend.connect()
+      const { graph } = backend.roles
+      await graph.upsertNodes({ scope, nodes: [node('labelled')] })
+      await graph.upsertNodes({ scope, nodes: [{ ...node('labelled'), label: 'Person' }] })
+      const query = "MATCH (n:$($scope)) WHERE n._documentId = 'labelled' RETURN labels(n) AS labels"
+      const [row] = (await graph.raw({ scope, query })) as { labels: string[] }[]
+      expect(row?.labels.filter((label) => !label.startsWith(prefix))).toEqual(['Person'])
+      const reserved = row?.labels.find((label) => label.startsWith(prefix)) ?? ''
+      expect(graph.check([{ ...node('x'), label: reserved }], [])).toHaveLength(1)
+      await backend.close()
+    })
+
+    it('the server ends a query that takes too long: TIMEOUT', async () => {
+      const backend = await open({ prefix, queryTimeoutMs: 300 })
+      await backend.connect()
+      const query = 'UNWIND range(1, 100000000) AS x WITH x WHERE x % 7 = 3 RETURN count(x) AS count'
+      expect((await failure(backend.roles.graph.raw({ scope, query }))).code).toBe('TIMEOUT')
+      await backend.close()
+    })
+
+    it('an aborted query ends on the server too', async () => {
+      const backend = await open({ prefix })
+      await backend.connect()
+      const controller = new AbortController()
+      const marker = `aborted_${process.pid}`
+      const query = `UNWIND range(1, 1000000000) AS ${marker} WITH ${marker} AS x WHERE x % 7 = 3 RETURN count(x) AS count`
+      const running = backend.roles.graph.raw({ scope, query, signal: controller.signal })
+      setTimeout(() => controller.abort(), 200)
+      expect((await failure(running)).code).toBe('ABORTED')
+      const left = await backend.roles.graph.raw({
+        scope,
+        query:
+          'SHOW TRANSACTIONS YIELD currentQuery, status WHERE currentQuery CONTAINS $marker AND status = "Running" RETURN currentQuery',
+        parameters: { marker: `range(1, 1000000000) AS ${marker}` },
+      })
+      expect(left).toEqual([])
+      await backend.close()
+    })
+
+    it('a process that closed its backend ends by itself', async () => {
+      const script = `
+      import { neo4j } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}
+      import { validateConfig } from '@veritas-db/core/contract'
+      const config = await validateConfig(neo4j.config, ${JSON.stringify(serverConfig)}, 'neo4j')
+      const backend = neo4j.create(config, { roles: neo4j.roles, poolSize: 2, queryTimeoutMs: 5000 })
+      await backend.connect()
+      await backend.probe()
+      await backend.close()
+      process.stdout.write('closed')`
+      const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+        cwd: new URL('..', import.meta.url),
+        timeout: 20_000,
+      })
+      expect(stdout).toBe('closed')
+    })
+  },
+)
+
+describe('a server that refuses the credentials', () => {
+  it('is AUTHENTICATION, without the password', async () => {
+    const stub = await refusingServer({
+      code: 'Neo.ClientError.Security.Unauthorized',
+      message: 'The client is unauthorized due to authentication failure.',
+    })
+    try {
+      const error = await connect({ url: stub.url, username: 'neo4j', password: 'hunter22' })
+      expect([error.code, error.retryable, error.outcome]).toEqual(['AUTHENTICATION', false, 'not-applied'])
+      expect(error.message).toContain(new URL(stub.url).host)
+      expect(`${error.message} ${JSON.stringify(error)}`).not.toContain('hunter22')
+    } finally {
+      await stub.close()
+    }
+  })
+})
+
+describe.skipIf(serverUrl === undefined || serverConfig.password === undefined)(
+  'neo4j: a wrong password on the server (needs one that asks for it: VERITAS_NEO4J_PASSWORD)',
+  () => {
+    it('is AUTHENTICATION', async () => {
+      const error = await connect({ ...serverConfig, password: 'certainly-wrong' })
+      expect(error.code).toBe('AUTHENTICATION')
+      expect(`${error.message} ${JSON.stringify(error)}`).not.toContain('certainly-wrong')
+    })
+  },
+)
