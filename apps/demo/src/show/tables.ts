@@ -42,16 +42,16 @@ function table(head: readonly string[], widths: readonly number[], right: readon
 }
 
 export function hitTable(question: Question, hits: readonly SearchHit[]): string {
-  const rows = table(['', 'document', 'score', 'passage', 'found by'], [4, 28, 9, 39, 20], [0, 2])
+  const rows = table(['', 'document', 'score', 'passage', 'found by'], [4, 27, 8, 42, 19], [0, 2])
   hits.forEach((hit, i) => {
     const best = hit.found[0]
     // One leg's own score says more than its share of a fused one.
     const score = question.mode === 'hybrid' || !best ? hit.score.toFixed(4) : best.score.toFixed(3)
     rows.push([
       pc.dim(String(i + 1)),
-      pc.cyan(shortenId(hit.id, 26)),
+      pc.cyan(shortenId(hit.id, 25)),
       question.mode === 'metadata' && question.search.query === undefined ? pc.dim('-') : score,
-      `${filtered(question, hit)}${shorten(passageText(hit.passage), 105) || pc.dim('(no text)')}`,
+      `${filtered(question, hit)}${shorten(passageText(hit.passage), 78) || pc.dim('(no text)')}`,
       hit.found.map(foundBy).join('\n') + (hit.unverified ? pc.yellow('\nunverified') : ''),
     ])
   })
