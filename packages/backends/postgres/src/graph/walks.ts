@@ -1,0 +1,108 @@
+import type { Direction, EdgeRecord, GraphRole, Key, Neighbor, Path } from '@veritas-db/core/contract'
+import { conditionOf, keysParameter, type RoleContext, toKey } from '../role.js'
+import type { Session } from '../session.js'
+import { Bindings } from '../sql.js'
+import type { GraphTables } from './edges.js'
+import { EDGE_SELECT, NODE_SELECT, toEdge, toNode } from './records.js'
+import { type Graph, nodeField, wantFieldIndexes } from './schema.js'
+
+type NeighborOptions = Parameters<GraphRole['neighbors']>[0]
+type PathOptions = Parameters<GraphRole['shortestPath']>[0]
+
+/** One step from every node of the level `w`: the node reached as `key`, and `origin` of the node it was reached from. */
+const steps = (edges: string, direction: Direction, types: string, origin: string): string => {
+  const level = `unnest(w.keys, w.origins) AS f (key, origin)`
+  const one = (from: string, to: string): string =>
+    `SELECT e.${to} AS key, ${origin} AS origin FROM ${level} JOIN ${edges} e ON e.${from} = f.key ${types}`
+  const sides = [
+    ...(direction === 'in' ? [] : [one('source', 'target')]),
+    ...(direction === 'out' ? [] : [one('target', 'source')]),
+  ]
+  return sides.join(' UNION ALL ')
+}
+
+/**
+ * The levels of a breadth-first walk, a row each: the nodes first reached there with their origins (of several the smallest),
+ * and all nodes reached so far. Every edge is looked at once.
+ */
+const levels = (edges: string, direction: Direction, types: string, origin: string): string =>
+  `SELECT array_agg(s.key ORDER BY s.key) AS keys, array_agg(s.origin ORDER BY s.key) AS origins FROM (
+     SELECT DISTINCT ON (step.key) step.key, step.origin FROM (${steps(edges, direction, types, origin)}) AS step
+     WHERE NOT EXISTS (SELECT FROM unnest(w.visited) AS v (key) WHERE v.key = step.key)
+     ORDER BY step.key, step.origin
+   ) AS s`
+
+const typesCondition = (edgeTypes: readonly string[] | undefined, bindings: Bindings): string =>
+  edgeTypes === undefined ? '' : `AND e.type = ANY(${bindings.bind([...edgeTypes])}::text[])`
+
+/** Nodes within a range of steps. The walk ends with the level that fills the limit. */
+export const findNeighbors = async (
+  context: RoleContext,
+  session: Session,
+  graph: Graph,
+  tables: GraphTables,
+  options: NeighborOptions,
+): Promise<readonly Neighbor[]> => {
+  const { starts, direction = 'out', depth = { min: 1, max: 1 }, limit, placeholders = false, filter } = options
+  if (limit === 0 || starts.length === 0 || depth.max === 0) return []
+  await wantFieldIndexes(context, session, graph, filter)
+  const bindings = new Bindings(keysParameter(starts))
+  const types = typesCondition(options.edgeTypes, bindings)
+  const condition = `${placeholders ? 'true' : 'NOT n.placeholder'} AND ${conditionOf(filter, nodeField(graph), bindings)}`
+  const least = Math.max(depth.min, 1)
+  const { rows } = await session.query(
+    `WITH RECURSIVE walk AS (
+       SELECT 0 AS depth, $1::uuid[] AS keys, $1::uuid[] AS origins, $1::uuid[] AS visited, 0::int8 AS found
+       UNION ALL
+       SELECT w.depth + 1, next.keys, next.origins, w.visited || next.keys, w.found + CASE WHEN w.depth + 1 < ${least} THEN 0 ELSE
+         (SELECT count(*) FROM unnest(next.keys) AS k (key) JOIN ${tables.nodes} n ON n.key = k.key WHERE ${condition}) END
+       FROM walk w CROSS JOIN LATERAL (${levels(tables.edges, direction, types, 'f.origin')}) AS next
+       WHERE w.depth < ${depth.max} AND w.found < ${limit} AND next.keys IS NOT NULL
+     )
+     SELECT ${NODE_SELECT}, w.depth, k.origin FROM walk w CROSS JOIN LATERAL unnest(w.keys, w.origins) AS k (key, origin)
+     JOIN ${tables.nodes} n ON n.key = k.key WHERE w.depth >= ${least} AND ${condition} ORDER BY w.depth, n.key LIMIT ${limit}`,
+    bindings.values,
+    { prepare: filter === undefined },
+  )
+  return rows.map((row) => ({ node: toNode(row), depth: row.depth as number, start: toKey(row.origin) as Key }))
+}
+
+/** A path with the fewest edges: the walk goes on until it reaches the end, and back by where each node was reached from. */
+export const findPath = async (session: Session, tables: GraphTables, options: PathOptions): Promise<Path | null> => {
+  const { from, to, direction = 'out', maxDepth } = options
+  const bindings = new Bindings(from, to)
+  const types = typesCondition(options.edgeTypes, bindings)
+  const sides = [
+    ...(direction === 'in' ? [] : ['e.source = p.before AND e.target = p.key']),
+    ...(direction === 'out' ? [] : ['e.source = p.key AND e.target = p.before']),
+  ]
+  const edge = EDGE_SELECT.split(', ').map((column) => `${column} AS ${column.replace('e.', 'e_')}`)
+  const { rows } = await session.query(
+    `WITH RECURSIVE walk AS (
+       SELECT 0 AS depth, ARRAY[$1::uuid] AS keys, ARRAY[NULL::uuid] AS origins, ARRAY[$1::uuid] AS visited
+       UNION ALL
+       SELECT w.depth + 1, next.keys, next.origins, w.visited || next.keys
+       FROM walk w CROSS JOIN LATERAL (${levels(tables.edges, direction, types, 'f.key')}) AS next
+       WHERE w.depth < ${maxDepth} AND next.keys IS NOT NULL AND NOT $2::uuid = ANY(w.keys)
+     ), back AS (
+       SELECT w.depth, $2::uuid AS key FROM walk w WHERE $2::uuid = ANY(w.keys)
+       UNION ALL
+       SELECT b.depth - 1, o.origin FROM back b JOIN walk w ON w.depth = b.depth
+       CROSS JOIN LATERAL unnest(w.keys, w.origins) AS o (key, origin) WHERE b.depth > 0 AND o.key = b.key
+     ), path AS (
+       SELECT depth, key, lag(key) OVER (ORDER BY depth) AS before FROM back
+     )
+     SELECT p.depth, ${NODE_SELECT}, chosen.* FROM path p JOIN ${tables.nodes} n ON n.key = p.key
+     LEFT JOIN LATERAL (
+       SELECT ${edge.join(', ')} FROM ${tables.edges} e WHERE (${sides.join(' OR ')}) ${types} ORDER BY e.type, e.ordinal LIMIT 1
+     ) AS chosen ON true ORDER BY p.depth`,
+    bindings.values,
+    { prepare: true },
+  )
+  if (rows.length === 0) return null
+  const edges = rows.slice(1).map((row): EdgeRecord => {
+    const own = Object.entries(row).filter(([name]) => name.startsWith('e_'))
+    return toEdge(Object.fromEntries(own.map(([name, value]) => [name.slice(2), value])))
+  })
+  return { nodes: rows.map(toNode), edges }
+}

@@ -1,0 +1,87 @@
+import { invalid, type Key, type MetadataValue, type RowRecord, type Version } from '@veritas-db/core/contract'
+import type { Column } from '../binary.js'
+import { decodeJson, encodeJson } from '../json.js'
+import { toKey } from '../role.js'
+import type { Row } from '../session.js'
+import { quote } from '../sql.js'
+import { columnName, isScalar, type RelationalDefinition } from './tables.js'
+
+const WIRE = { string: 'text', number: 'float8', boolean: 'bool', date: 'timestamptz' } as const
+
+/** About how many bytes a row takes. */
+export const rowBytes = ({ values }: RowRecord): number => {
+  let bytes = 256
+  for (const name in values) {
+    const value = values[name]
+    bytes += typeof value === 'string' ? value.length * 2 : typeof value === 'object' ? 512 : 16
+  }
+  return bytes
+}
+
+const valueIn = ({ values }: RowRecord, name: string): MetadataValue =>
+  (Object.hasOwn(values, name) ? values[name] : undefined) ?? null
+
+/** Rows as columns, of all that the table has: what a row leaves out is null. */
+export const rowColumns = (definition: RelationalDefinition, rows: readonly RowRecord[]): readonly Column[] => {
+  const columns = Object.entries(definition.columns).map(([name, { type }]): Column => {
+    const values = rows.map((row) => valueIn(row, name))
+    const physical = columnName(name)
+    // The records have been checked: each value is of the column's type.
+    if (isScalar(type)) return { name: physical, type: WIRE[type], values } as Column
+    return { name: physical, type: 'jsonb', values: values.map((value) => (value === null ? null : encodeJson(value))) }
+  })
+  return [
+    { name: '_key', type: 'uuid', values: rows.map((row) => row.key) },
+    { name: '_document_id', type: 'text', values: rows.map((row) => row.documentId) },
+    { name: '_version', type: 'text', values: rows.map((row) => row.version) },
+    ...columns,
+  ]
+}
+
+/** Reads rows `r` with some or all columns. */
+export class RowReader {
+  /** What follows SELECT. */
+  readonly select: string
+  readonly #columns: readonly {
+    readonly name: string
+    readonly alias: string
+    readonly decode: (value: unknown) => MetadataValue
+  }[]
+
+  /** @throws VeritasError VALIDATION for a column that is not declared */
+  constructor({ columns }: RelationalDefinition, chosen?: readonly string[]) {
+    const names = chosen ? [...new Set(chosen)] : Object.keys(columns)
+    const parts = names.map((name, i) => {
+      const column = Object.hasOwn(columns, name) ? columns[name] : undefined
+      if (!column) throw invalid('columns', `${JSON.stringify(name.slice(0, 80))} is no declared column`)
+      const sql = `r.${quote(columnName(name))}`
+      const alias = `c${i}`
+      if (column.type === 'date') return { name, alias, sql: milliseconds(sql), decode: toDate }
+      return { name, alias, sql, decode: isScalar(column.type) ? toScalar : toJson }
+    })
+    this.#columns = parts
+    const selected = parts.map(({ sql, alias }) => `${sql} AS ${alias}`)
+    this.select = ['r._key, r._document_id, r._version', ...selected].join(', ')
+  }
+
+  toRecord(row: Row): RowRecord {
+    const values: Record<string, MetadataValue> = {}
+    for (const { name, alias, decode } of this.#columns) {
+      const value = row[alias]
+      values[name] = value === null ? null : decode(value)
+    }
+    return {
+      key: toKey(row._key) as Key,
+      documentId: row._document_id as string,
+      version: row._version as Version,
+      values,
+    }
+  }
+}
+
+/** An instant as milliseconds: decimal, and so exact. */
+export const milliseconds = (sql: string): string => `extract(epoch FROM ${sql}) * 1000`
+
+const toDate = (value: unknown): Date => new Date(Math.round(Number(value)))
+const toScalar = (value: unknown): MetadataValue => value as string | number | boolean
+const toJson = (value: unknown): MetadataValue => decodeJson(value as string)

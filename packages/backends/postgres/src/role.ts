@@ -1,0 +1,83 @@
+import {
+  type CallOptions,
+  checkScope,
+  type FilterNode,
+  type RoleCapabilities,
+  type RoleName,
+  type Scope,
+} from '@veritas-db/core/contract'
+import { encodeArray, TYPE_IDS } from './binary.js'
+import type { Catalogue } from './catalogue.js'
+import type { PostgresConfig } from './config.js'
+import { guarded } from './errors.js'
+import { compileFilter, type Field } from './filter.js'
+import type { IndexKeeper } from './index-keeper.js'
+import type { Access, Session } from './session.js'
+import type { Bindings } from './sql.js'
+import { LIMITS } from './upsert.js'
+
+/** What the server can do, as it says when we connect. */
+export interface Features {
+  /** The object id of the type `vector`. */
+  readonly vectorTypeId: number
+  /** Whether pgvector goes on searching until a filter has enough (0.8 and newer). */
+  readonly iterativeScan: boolean
+}
+
+/** What every role works with. */
+export interface RoleContext {
+  readonly access: Access
+  readonly config: PostgresConfig
+  readonly catalogue: Catalogue
+  readonly indexes: IndexKeeper
+  readonly features: () => Features
+}
+
+/** What the three roles have in common. */
+export const COMMON: Pick<
+  RoleCapabilities,
+  'limits' | 'upsertModes' | 'conditionalUpsert' | 'readAfterWrite' | 'scan'
+> = {
+  limits: LIMITS,
+  upsertModes: ['replace', 'ifNewer', 'ifAbsent'],
+  conditionalUpsert: 'atomic',
+  readAfterWrite: 'immediate',
+  scan: { order: 'key', resume: 'cursor', snapshot: false },
+}
+
+/** Runs one call of a role, whose errors then name it. */
+export type Guard = <T>(operation: string, options: CallOptions | undefined, work: () => T | Promise<T>) => Promise<T>
+
+export const guardFor =
+  (access: Access, role: RoleName): Guard =>
+  (operation, options, work) =>
+    guarded(role, operation, options, () => {
+      if (options && 'scope' in options) checkScope(options.scope as Scope)
+      return access.call(async () => work())
+    })
+
+/** Keys as one parameter, each once. */
+export const keysParameter = (keys: readonly string[]): Buffer => uuidArray([...new Set(keys)])
+
+export const uuidArray = (values: readonly string[]): Buffer =>
+  encodeArray({ name: '', type: 'uuid', values }, TYPE_IDS.uuid)
+export const textArray = (values: readonly string[]): Buffer =>
+  encodeArray({ name: '', type: 'text', values }, TYPE_IDS.text)
+export const intArray = (values: readonly number[]): Buffer =>
+  encodeArray({ name: '', type: 'int4', values }, TYPE_IDS.int4)
+
+/** A filter as a condition; without one it is true. */
+export const conditionOf = (
+  filter: FilterNode | undefined,
+  resolve: (path: string) => Field,
+  parameters: Bindings,
+): string => (filter === undefined ? 'true' : compileFilter(filter, resolve, parameters))
+
+/** Every key as the contract writes it. */
+export const toKey = (uuid: unknown): string => (uuid as string).replaceAll('-', '')
+
+/** The number of rows in the answer of `SELECT count(*) AS count`. */
+export const countOf = async (session: Session, sql: string, values: readonly unknown[]): Promise<number> => {
+  const { rows } = await session.query(sql, values)
+  return rows[0]?.count as number
+}

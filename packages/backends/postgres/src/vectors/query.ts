@@ -1,0 +1,130 @@
+import { checkVector, type Metric, type VectorMatch, type VectorQuery } from '@veritas-db/core/contract'
+import { encodeVector } from '../binary.js'
+import type { Space } from '../catalogue.js'
+import { checkLimit } from '../checks.js'
+import type { PostgresConfig } from '../config.js'
+import { conditionOf, type RoleContext } from '../role.js'
+import type { Row, Session } from '../session.js'
+import { Bindings } from '../sql.js'
+import { hnswOf, OPERATORS, type VectorDefinition, vectorField, wantFieldIndexes } from './collections.js'
+import { recordSelect, toMatch } from './records.js'
+
+/** The most matches of one query. */
+export const MAX_TOP_K = 10_000
+/** The most candidates that pgvector's HNSW keeps. */
+const MAX_EF_SEARCH = 1000
+/** An index in half precision brings this many times as many, which are then ranked exactly. */
+const HALF_OVERFETCH = 2
+
+type Collection = Space<VectorDefinition>
+
+/** The nearest records: through the HNSW index where there is one, else row by row. */
+export const runQuery = async (
+  context: RoleContext,
+  options: VectorQuery,
+  find: (session: Session, fresh?: boolean) => Promise<Collection>,
+): Promise<readonly VectorMatch[]> => {
+  const { access, config, indexes } = context
+  const { vector, topK, filter } = options
+  checkLimit(topK, 'topK', MAX_TOP_K)
+  checkVector(vector)
+  // Behind a pooler settings last as long as a transaction.
+  const inTransaction = config.transactionPooling && !access.inTransaction
+  const work = async (session: Session): Promise<readonly VectorMatch[]> => {
+    let space = await find(session)
+    // It may have been made anew with other dimensions since.
+    if (space.definition.dimensions !== vector.length) space = await find(session, true)
+    checkVector(vector, space.definition.dimensions)
+    if (topK === 0) return []
+    await wantFieldIndexes(context, session, space, filter)
+    const hnsw = options.exact ? undefined : hnswOf(config, space)
+    const toMatches = (rows: readonly Row[]): readonly VectorMatch[] =>
+      rows.map((row) => ({ ...toMatch(row), score: scoreOf(space.definition.metric, row.distance as number) }))
+    if (hnsw && (await indexes.want(session, space.relation, hnsw.spec))) {
+      await applySettings(session, context, Math.min(Math.max(config.efSearch, topK), MAX_EF_SEARCH))
+      const bindings = new Bindings(encodeVector(vector))
+      const sql = nearestByIndex(context, space, options, hnsw.half, bindings)
+      const { rows } = await session.query(sql, bindings.values, { prepare: filter === undefined })
+      if (rows.length === topK) return toMatches(rows)
+    }
+    // Also where the index gave too few: a filter that few records match ends its search early.
+    const bindings = new Bindings(encodeVector(vector))
+    const sql = nearestExactly(context, space, options, bindings)
+    return toMatches((await session.query(sql, bindings.values, { prepare: filter === undefined })).rows)
+  }
+  return inTransaction ? access.transact(options.signal, work) : access.read(options.signal, work)
+}
+
+const nearestByIndex = (
+  { catalogue }: RoleContext,
+  space: Collection,
+  { topK, filter, include = {} }: VectorQuery,
+  half: boolean,
+  bindings: Bindings,
+): string => {
+  const { metric, dimensions } = space.definition
+  const operator = OPERATORS[metric].distance
+  const condition = conditionOf(filter, vectorField(space), bindings)
+  const order = half
+    ? `t.embedding::halfvec(${dimensions}) ${operator} $1::vector::halfvec(${dimensions})`
+    : `t.embedding ${operator} $1::vector`
+  const distance = half ? `t.embedding ${operator} $1::vector` : order
+  // The index ends the inner query; the outer one settles ties, and ranks exactly what half precision brought.
+  return `SELECT * FROM (
+    SELECT ${recordSelect(include)}, ${distance} AS distance FROM ${catalogue.relation(space.relation)} t
+    WHERE ${condition} ORDER BY ${order} LIMIT ${half ? topK * HALF_OVERFETCH : topK}
+  ) AS nearest ORDER BY distance, key, ordinal LIMIT ${topK}`
+}
+
+const nearestExactly = (
+  { catalogue }: RoleContext,
+  space: Collection,
+  { topK, filter, include = {} }: VectorQuery,
+  bindings: Bindings,
+): string => {
+  const condition = conditionOf(filter, vectorField(space), bindings)
+  // The cosine of a vector of zeros is not a number; here it is similar to nothing. No index has this expression, so none is used.
+  const distance = `coalesce(nullif(t.embedding ${OPERATORS[space.definition.metric].distance} $1::vector, 'NaN'), 1)`
+  return `SELECT ${recordSelect(include)}, ${distance} AS distance FROM ${catalogue.relation(space.relation)} t
+    WHERE ${condition} ORDER BY distance, t.key, t.ordinal LIMIT ${topK}`
+}
+
+/** Sets what the HNSW search goes by: on the connection, once, or in a transaction until its end. */
+const applySettings = async (session: Session, { config, features }: RoleContext, efSearch: number): Promise<void> => {
+  const settings = settingsFor(config, features().iterativeScan, efSearch)
+  const { link } = session
+  if (link.transaction) {
+    await session.run(settings.map(([name, value]) => `SET LOCAL ${name} = ${value}`).join('; '))
+    return
+  }
+  const wanted = String(settings)
+  if (link.settings === wanted) return
+  await session.run(settings.map(([name, value]) => `SET ${name} = ${value}`).join('; '))
+  link.settings = wanted
+}
+
+const settingsFor = (
+  config: PostgresConfig,
+  iterative: boolean,
+  efSearch: number,
+): readonly (readonly [string, string | number])[] => [
+  ['hnsw.ef_search', efSearch],
+  // Results may come a little out of order, which the outer query mends; strict order would drop some.
+  ...(iterative
+    ? ([
+        ['hnsw.iterative_scan', 'relaxed_order'],
+        ['hnsw.max_scan_tuples', config.maxScanTuples],
+      ] as const)
+    : []),
+]
+
+const scoreOf = (metric: Metric, distance: number): number => {
+  switch (metric) {
+    case 'cosine':
+      return Number.isNaN(distance) ? 0 : Math.min(1, Math.max(-1, 1 - distance))
+    case 'dot':
+      return -distance
+    case 'euclidean':
+      return 1 / (1 + distance)
+  }
+}

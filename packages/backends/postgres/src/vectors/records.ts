@@ -1,0 +1,92 @@
+import {
+  APPLIED,
+  encodeMetadata,
+  type Key,
+  type Metadata,
+  type Outcome,
+  STALE,
+  uniqueBatch,
+  type VectorMatch,
+  type VectorQuery,
+  type VectorRecord,
+  type VectorRole,
+} from '@veritas-db/core/contract'
+import { type Column, decodeVector, encodeArray, TYPE_IDS } from '../binary.js'
+import { checkPatch, refuseMistakes } from '../checks.js'
+import { decodeJson } from '../json.js'
+import { intArray, textArray, toKey, uuidArray } from '../role.js'
+import type { Row, Session } from '../session.js'
+import { identityOf } from '../upsert.js'
+
+type Include = NonNullable<VectorQuery['include']>
+type Found = Omit<VectorMatch, 'score'>
+
+/** About how many bytes a record takes; metadata is usually the smallest part. */
+export const recordBytes = ({ vector, text = '', documentId }: VectorRecord): number =>
+  vector.byteLength + text.length * 2 + documentId.length * 2 + 512
+
+export const recordColumns = (records: readonly VectorRecord[]): readonly Column[] => {
+  return [
+    { name: 'key', type: 'uuid', values: records.map((record) => record.key) },
+    { name: 'ordinal', type: 'int4', values: records.map((record) => record.ordinal) },
+    { name: 'document_id', type: 'text', values: records.map((record) => record.documentId) },
+    { name: 'version', type: 'text', values: records.map((record) => record.version) },
+    { name: 'embedding', type: 'vector', values: records.map((record) => record.vector) },
+    { name: 'text', type: 'text', values: records.map((record) => record.text ?? null) },
+    { name: 'metadata', type: 'jsonb', values: records.map((record) => encodeMetadata(record.metadata)) },
+  ]
+}
+
+/** The columns of the table `t` that a match is made of. */
+export const recordSelect = ({ metadata, text, vector }: Include): string =>
+  [
+    't.key, t.ordinal, t.document_id, t.version',
+    ...(metadata ? ['t.metadata'] : []),
+    ...(text ? ['t.text'] : []),
+    // As bytes, which are read several times faster than decimal numbers.
+    ...(vector ? ['vector_send(t.embedding) AS embedding'] : []),
+  ].join(', ')
+
+/** What was selected of a record. */
+export const toMatch = (row: Row): Found =>
+  ({
+    key: toKey(row.key) as Key,
+    ...(row.document_id !== undefined && { documentId: row.document_id as string }),
+    version: row.version as Found['version'],
+    ordinal: row.ordinal as number,
+    ...(row.metadata !== undefined && { metadata: decodeJson(row.metadata as string) as Metadata }),
+    ...(row.text !== undefined && row.text !== null && { text: row.text as string }),
+    ...(row.embedding !== undefined && { vector: decodeVector(row.embedding as string) }),
+  }) as Found
+
+/** A whole record. */
+export const toRecord = (row: Row): VectorRecord => toMatch(row) as VectorRecord
+
+type Patch = Parameters<VectorRole['patch']>[0]['records'][number]
+
+/** Replaces metadata where the record is there and not newer. */
+export const patchRecords = async (
+  session: Session,
+  table: string,
+  patches: readonly Patch[],
+): Promise<readonly Outcome[]> => {
+  refuseMistakes(patches, checkPatch)
+  const identity = (patch: Patch): string => `${patch.key} ${patch.ordinal}`
+  const unique = uniqueBatch(patches, identity, 'ifNewer')
+  const { records } = unique
+  const metadata = records.map((patch) => encodeMetadata(patch.metadata))
+  const { rows } = await session.query(
+    `UPDATE ${table} t SET version = p.version, metadata = p.metadata
+     FROM unnest($1::uuid[], $2::int4[], $3::text[], $4::jsonb[]) AS p (key, ordinal, version, metadata)
+     WHERE t.key = p.key AND t.ordinal = p.ordinal AND p.version COLLATE "C" >= t.version RETURNING t.key, t.ordinal`,
+    [
+      uuidArray(records.map((patch) => patch.key)),
+      intArray(records.map((patch) => patch.ordinal)),
+      textArray(records.map((patch) => patch.version)),
+      encodeArray({ name: 'metadata', type: 'jsonb', values: metadata }, TYPE_IDS.jsonb),
+    ],
+    { prepare: true },
+  )
+  const patched = new Set(rows.map((row) => identityOf([row.key, row.ordinal])))
+  return unique.outcomes(records.map((patch) => (patched.has(identity(patch)) ? APPLIED : STALE)))
+}
