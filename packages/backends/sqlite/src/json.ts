@@ -1,18 +1,21 @@
-import { decodeMetadata, encodeMetadata, type Metadata, type MetadataValue } from '@veritas-db/core/contract'
+import { decodeMetadata, encodeMetadata, isSealed, type Metadata, type MetadataValue } from '@veritas-db/core/contract'
 
-const holdsDate = (value: MetadataValue | undefined): boolean => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+const isObject = (value: MetadataValue | undefined): value is Metadata =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const holdsDate = (value: MetadataValue | undefined): value is Date | Metadata => {
   if (value instanceof Date) return true
-  const object = value as Metadata
-  for (const field in object) if (holdsDate(object[field])) return true
+  if (!isObject(value)) return false
+  for (const field in value) if (holdsDate(value[field])) return true
   return false
 }
 
 /** Any metadata value as the contract's JSON text: a date becomes `{"$date": milliseconds}`. */
 export const encodeJson = (value: MetadataValue): string => {
+  if (isSealed(value)) return encodeMetadata(value as Metadata)
   // A replacer makes JSON.stringify several times slower, and only dates need it.
   if (!holdsDate(value)) return JSON.stringify(value)
-  return value instanceof Date ? JSON.stringify({ $date: value.getTime() }) : encodeMetadata(value as Metadata)
+  return value instanceof Date ? JSON.stringify({ $date: value.getTime() }) : encodeMetadata(value)
 }
 
 /** The reverse of `encodeJson`. */

@@ -127,7 +127,7 @@ export function checkVector(vector: unknown, dimensions?: number, path = 'vector
 const sealed = new WeakSet<object>()
 
 /** Whether `sealMetadata` made this object. */
-export function isSealed(metadata: unknown): metadata is Metadata {
+export function isSealed(metadata: unknown): boolean {
   return typeof metadata === 'object' && metadata !== null && sealed.has(metadata)
 }
 
@@ -136,7 +136,7 @@ export function isSealed(metadata: unknown): metadata is Metadata {
  * @throws VeritasError VALIDATION with the exact path
  */
 export function sealMetadata(metadata: unknown, path = 'metadata'): Metadata {
-  if (isSealed(metadata)) return metadata
+  if (isSealed(metadata)) return metadata as Metadata
   checkMetadata(metadata, path)
   const copy = frozenCopy(metadata)
   sealed.add(copy)

@@ -50,6 +50,7 @@ export function normaliseDocument<M extends object>(input: VeritasDocument<M>, s
         `document.metadata.${attribute}`,
         `is an attribute of the document: give it as document.${attribute}`,
       )
+  const related = references(document.references, scope)
   return {
     scope,
     key: documentKey(scope, id),
@@ -58,7 +59,8 @@ export function normaliseDocument<M extends object>(input: VeritasDocument<M>, s
     embedding: embedding(document.embedding),
     title: text(document.title, 'title'),
     documentType: text(document.documentType, 'documentType'),
-    references: references(document.references, scope),
+    references: related,
+    referenceValue: encodeReferences(related),
     metadata,
     createdDate: date(document.createdDate),
     filePath: text(document.filePath, 'filePath'),
@@ -118,4 +120,13 @@ function references(value: unknown, scope: Scope): NormalisedReference[] {
     result.push({ id: reference.id, type, properties, key: documentKey(scope, reference.id) })
   })
   return result
+}
+
+/** References as a value of a JSON column: an object by place, since metadata has no arrays of objects. */
+function encodeReferences(references: readonly NormalisedReference[]): Metadata {
+  if (references.length === 0) return NO_METADATA
+  const value = Object.fromEntries(
+    references.map((r, i) => [String(i), { id: r.id, type: r.type, properties: r.properties }]),
+  )
+  return sealMetadata(value)
 }

@@ -12,11 +12,10 @@ export const PROJECTION_VERSION = 1
 export const DOCUMENT_TABLE = 'documents'
 export const DOCUMENT_LABEL = 'Document'
 
-/** The authority's table: one row a document. Names are those of the metadata row that users query in SQL. */
+/** The authority's table: one row a document, beside `key`, `document_id` and `version`, which every row has. Users query these names in SQL. */
 export function documentTable(fields: Readonly<Record<string, FieldType>>): TableDefinition {
   return {
     columns: {
-      document_id: { type: 'string', index: true },
       title: { type: 'string' },
       collection_name: { type: 'string' },
       document_type: { type: 'string', index: true },
@@ -104,7 +103,6 @@ export function projectTombstone(
       documentId: document.id,
       version,
       values: {
-        document_id: document.id,
         collection_name: document.collection,
         processing_status: 'deleted',
         deleted: true,
@@ -144,7 +142,6 @@ function searchableFields(document: NormalisedDocument, createdDate: Date): Meta
 function rowValues(versioned: VersionedDocument, edgeCount: number): Metadata {
   const { document } = versioned
   return {
-    document_id: document.id,
     title: document.title,
     collection_name: document.scope.collection,
     document_type: document.documentType,
@@ -153,25 +150,24 @@ function rowValues(versioned: VersionedDocument, edgeCount: number): Metadata {
     processing_status: 'stored',
     metadata: document.metadata,
     text: document.text,
-    document_references: encodeReferences(document.references),
+    document_references: document.referenceValue,
     embedder: versioned.embedderId,
     projection: PROJECTION_VERSION,
     content_hash: versioned.contentHash,
-    manifest: { vector: versioned.passages.length, vectorHash: vectorHash(versioned), graph: edgeCount },
+    manifest: sealMetadata({
+      vector: versioned.passages.length,
+      vectorHash: vectorHash(versioned),
+      graph: edgeCount,
+    }),
     deleted: false,
   }
 }
 
-/** References as a value of a JSON column: an object by place, since metadata has no arrays of objects. */
-function encodeReferences(references: readonly NormalisedReference[]): Metadata {
-  return Object.fromEntries(references.map((r, i) => [String(i), { id: r.id, type: r.type, properties: r.properties }]))
-}
-
 /** SHA-256 over what the user gave: equal hashes mean that storing again changes nothing. */
 export function contentHash(document: NormalisedDocument): string {
-  const { id, text, title, documentType, createdDate, filePath, metadata, references } = document
+  const { id, text, title, documentType, createdDate, filePath, metadata, referenceValue } = document
   const own = JSON.stringify([id, text, title, documentType, createdDate?.getTime() ?? null, filePath])
-  const head = own + encodeMetadata(metadata) + encodeMetadata(encodeReferences(references))
+  const head = own + encodeMetadata(metadata) + encodeMetadata(referenceValue)
   return document.embedding === null
     ? hash('sha256', head)
     : hash('sha256', head + hash('sha256', bytesOf(document.embedding)))

@@ -56,6 +56,8 @@ export interface NormalisedDocument {
   readonly title: string | null
   readonly documentType: string | null
   readonly references: readonly NormalisedReference[]
+  /** The references as a value of a JSON column. */
+  readonly referenceValue: Metadata
   readonly metadata: Metadata
   readonly createdDate: Date | null
   readonly filePath: string | null

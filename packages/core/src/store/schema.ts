@@ -1,7 +1,6 @@
 import type { RoleName } from '../contract/errors.js'
 import type { RoleTypes } from '../contract/plugin.js'
 import { DOCUMENT_LABEL, DOCUMENT_TABLE, documentTable } from '../documents/project.js'
-import { ATTRIBUTE_TYPES } from '../documents/types.js'
 import type { Collection } from './collections.js'
 
 /** Makes a collection's table, vectors and graph schema in each store, once a process, and again where new edge types appear. */
@@ -47,7 +46,7 @@ export class SchemaKeeper {
     signal?: AbortSignal,
   ): Promise<void> {
     const { scope, dimensions, metric } = collection
-    const fields = { ...collection.fields, ...ATTRIBUTE_TYPES }
+    const { fields } = collection
     const common = signal ? { scope, signal } : { scope }
     if (role === 'relational')
       await this.#roles.relational?.ensureTable({
@@ -56,13 +55,15 @@ export class SchemaKeeper {
         ...documentTable(collection.fields),
       })
     if (role === 'vector') await this.#roles.vector?.ensureCollection({ ...common, dimensions, metric, fields })
+    // Where the authority has full text, a second index over the nodes would only cost.
+    const textFields = this.#roles.relational?.capabilities.fullText ? [] : ['title']
     if (role === 'graph')
       await this.#roles.graph?.ensureSchema({
         ...common,
         labels: [DOCUMENT_LABEL],
         edgeTypes: [...edgeTypes],
         fields,
-        textFields: ['title'],
+        textFields,
       })
   }
 }

@@ -1,7 +1,7 @@
 import type { ResolvedConfig } from '../config/types.js'
 import { type RoleName, VeritasError } from '../contract/errors.js'
 import type { RoleTypes } from '../contract/plugin.js'
-import type { Outcome } from '../contract/records.js'
+import type { Outcome, RecordIssue } from '../contract/records.js'
 import type { RelationalRole } from '../contract/roles/relational.js'
 import type { Key, Version } from '../contract/values.js'
 import { chunkText, type Passage } from '../documents/chunk.js'
@@ -90,35 +90,40 @@ export class DocumentWriter {
       signal,
     )
     const versions = await this.#parts.versions.next(pending.length)
-    const ready: { index: number; input: LegInput; id: string }[] = []
+    const projected: { index: number; id: string; input: LegInput; projection: Projection }[] = []
     const seen = new Set<Key>()
-    pending.forEach(({ index, document, hash }, i) => {
+    for (const [i, { index, document, hash }] of pending.entries()) {
       const own = passages[i]
       const version = versions[i]
-      if (own === undefined || version === undefined) return
+      if (own === undefined || version === undefined) continue
       if (VeritasError.is(own)) {
         answers[index] = own
-        return
+        continue
       }
       const before = existing.get(document.key)
       const createdDate = document.createdDate ?? (before && !before.deleted ? before.createdDate : null) ?? new Date()
+      const embedderId = collection.embedder
       const projection = projectDocument({
         document,
         version,
         createdDate,
         contentHash: hash,
         passages: own,
-        embedderId: collection.embedder,
+        embedderId,
       })
-      const refusal = this.#refusal(projection)
-      if (refusal) answers[index] = refusal
-      else
-        ready.push({
-          index,
-          id: document.id,
-          input: { ...projection, version, existed: before !== undefined || seen.has(document.key) },
-        })
+      // An earlier one of the same batch may leave more passages than this one replaces.
+      const existed = before !== undefined || seen.has(document.key)
+      projected.push({ index, id: document.id, projection, input: { ...projection, version, existed } })
       seen.add(document.key)
+    }
+    const refusals = findRefusals(
+      this.#parts.roles,
+      projected.map((p) => p.projection),
+    )
+    const ready = projected.filter((p, i) => {
+      const refusal = refusals.get(i)
+      if (refusal) answers[p.index] = refusal
+      return refusal === undefined
     })
     const results = await this.#writeLegs(collection, ready, signal)
     results.forEach((result, i) => {
@@ -258,20 +263,6 @@ export class DocumentWriter {
     return [{ text: document.text, start: 0, end: document.text.length, vector }]
   }
 
-  /** What any leg would refuse, before anything is written. */
-  #refusal(projection: Projection): VeritasError | undefined {
-    const { vector, graph, relational } = this.#parts.roles
-    const issues = [
-      ...(relational?.check([projection.row]) ?? []),
-      ...(vector?.check(projection.vectors) ?? []),
-      ...(graph?.check([projection.node, ...projection.placeholders], projection.edges.edges) ?? []),
-    ]
-    const issue = issues[0]
-    return (
-      issue && new VeritasError({ code: 'VALIDATION', path: issue.path, message: `${issue.path}: ${issue.message}` })
-    )
-  }
-
   async #writeLegs(
     collection: Collection,
     items: readonly { readonly id: string; readonly input: LegInput }[],
@@ -376,4 +367,35 @@ export class DocumentWriter {
       version,
     }
   }
+}
+
+/** What any store would refuse of a batch, before anything is written: the first reason by the document's place. Pure. */
+export function findRefusals(
+  roles: Partial<RoleTypes>,
+  projections: readonly Projection[],
+): ReadonlyMap<number, VeritasError> {
+  const refusals = new Map<number, VeritasError>()
+  const note = (document: number | undefined, issue: RecordIssue): void => {
+    if (document === undefined || refusals.has(document)) return
+    const { path } = issue
+    refusals.set(document, new VeritasError({ code: 'VALIDATION', path, message: `${path}: ${issue.message}` }))
+  }
+  const flat = <T>(recordsOf: (projection: Projection) => readonly T[]): { records: T[]; owners: number[] } => {
+    const records: T[] = []
+    const owners: number[] = []
+    for (const [i, projection] of projections.entries())
+      for (const record of recordsOf(projection)) {
+        records.push(record)
+        owners.push(i)
+      }
+    return { records, owners }
+  }
+  for (const issue of roles.relational?.check(projections.map((p) => p.row)) ?? []) note(issue.index, issue)
+  const vectors = flat((p) => p.vectors)
+  for (const issue of roles.vector?.check(vectors.records) ?? []) note(vectors.owners[issue.index], issue)
+  const nodes = flat((p) => [p.node, ...p.placeholders])
+  const edges = flat((p) => p.edges.edges)
+  const owners = [...nodes.owners, ...edges.owners]
+  for (const issue of roles.graph?.check(nodes.records, edges.records) ?? []) note(owners[issue.index], issue)
+  return refusals
 }

@@ -1,3 +1,4 @@
+import type { StatementSync } from 'node:sqlite'
 import {
   APPLIED,
   type EdgeRecord,
@@ -25,61 +26,81 @@ export const textOf = (properties: Metadata, textFields: readonly string[]): str
   return parts.length === 0 ? null : parts.join('\n')
 }
 
+/** The statements of a graph's writes, prepared once a transaction: looking one up by its text costs as much as a row. */
+const statementsOf = (session: Session, { nodes, edges, types, text }: GraphTables) => {
+  const edge = 'source = ? AND type = ? AND target = ? AND ordinal = ?'
+  return {
+    insertNode: session.prepare(
+      `INSERT INTO ${nodes} (key, document_id, version, label, placeholder, properties) VALUES (?, ?, ?, ?, ?, jsonb(?))
+       ON CONFLICT (key) DO NOTHING`,
+    ),
+    findNode: session.prepare(`SELECT id, version FROM ${nodes} WHERE key = ?`),
+    updateNode: session.prepare(
+      `UPDATE ${nodes} SET document_id = ?, version = ?, label = ?, placeholder = ?, properties = jsonb(?) WHERE id = ?`,
+    ),
+    deleteNode: session.prepare(`DELETE FROM ${nodes} WHERE id = ?`),
+    insertText: session.prepare(`INSERT INTO ${text} (rowid, text) VALUES (?, ?)`),
+    deleteText: session.prepare(`DELETE FROM ${text} WHERE rowid = ?`),
+    putEdge: session.prepare(
+      `INSERT OR REPLACE INTO ${edges} (source, type, target, ordinal, version, properties)
+       VALUES (?, ?, ?, ?, ?, jsonb(?))`,
+    ),
+    findEdge: session.prepare(`SELECT version FROM ${edges} WHERE ${edge}`),
+    deleteEdge: session.prepare(`DELETE FROM ${edges} WHERE ${edge}`),
+    newestEdges: session.prepare(
+      `SELECT max(v) AS version FROM (SELECT edges_version AS v FROM ${nodes} WHERE id = ?1
+       UNION ALL SELECT max(version) FROM ${edges} WHERE source = ?1)`,
+    ),
+    deleteOutgoing: session.prepare(`DELETE FROM ${edges} WHERE source = ?`),
+    deleteIncoming: session.prepare(`DELETE FROM ${edges} WHERE target = ?`),
+    setEdgesVersion: session.prepare(`UPDATE ${nodes} SET edges_version = ? WHERE id = ?`),
+    findType: session.prepare(`SELECT id FROM ${types} WHERE name = ?`),
+    insertType: session.prepare(`INSERT INTO ${types} (name) VALUES (?) ON CONFLICT DO NOTHING`),
+  } satisfies Record<string, StatementSync>
+}
+
 /** Writes nodes and edges of one graph in one transaction. */
 export class GraphWriter {
-  readonly #session: Session
-  readonly #tables: GraphTables
+  readonly #sql: ReturnType<typeof statementsOf>
   readonly #textFields: readonly string[]
   /** Numbers of nodes that are there; for as long as the transaction, nobody else changes them. */
   readonly #ids = new Map<Key, number>()
+  /** Nodes made in this transaction that have no outgoing edges yet. */
+  readonly #bare = new Set<number>()
   readonly #types = new Map<string, number>()
 
   constructor(transaction: Transaction, space: GraphSpace) {
-    this.#session = transaction.session
-    this.#tables = graphTables(space)
+    this.#sql = statementsOf(transaction.session, graphTables(space))
     this.#textFields = space.definition.textFields
     transaction.onRollback(() => {
       this.#ids.clear()
+      this.#bare.clear()
       this.#types.clear()
     })
   }
 
   /** Writes a whole node; its edges stay. It has been checked. */
   writeNode(node: NodeRecord, mode: UpsertMode): Outcome {
-    const { nodes, text } = this.#tables
-    const { key, documentId, version, label, placeholder } = node
+    const { key, documentId, version, label } = node
+    const placeholder = Number(node.placeholder)
     const properties = encodeJson(node.properties)
-    const words = textOf(node.properties, this.#textFields)
-    const inserted = this.#session
-      .prepare(
-        `INSERT INTO ${nodes} (key, document_id, version, label, placeholder, properties) VALUES (?, ?, ?, ?, ?, jsonb(?))
-       ON CONFLICT (key) DO NOTHING`,
-      )
-      .run(key, documentId, version, label, Number(placeholder), properties)
+    const words = this.#textFields.length > 0 ? textOf(node.properties, this.#textFields) : null
+    // Most nodes are new: the attempt to insert is the cheapest way to find out.
+    const inserted = this.#sql.insertNode.run(key, documentId, version, label, placeholder, properties)
     if (inserted.changes) {
       const id = Number(inserted.lastInsertRowid)
       this.#ids.set(key, id)
-      if (words !== null) this.#session.run(`INSERT INTO ${text} (rowid, text) VALUES (?, ?)`, id, words)
+      this.#bare.add(id)
+      if (words !== null) this.#sql.insertText.run(id, words)
       return APPLIED
     }
     if (mode === 'ifAbsent') return STALE
-    const there = this.#session.get(`SELECT id, version FROM ${nodes} WHERE key = ?`, key) as {
-      id: number
-      version: string
-    }
+    const there = this.#sql.findNode.get(key) as { id: number; version: string }
     if (mode === 'ifNewer' && there.version > version) return STALE
-    this.#session.run(
-      `UPDATE ${nodes} SET document_id = ?, version = ?, label = ?, placeholder = ?, properties = jsonb(?) WHERE id = ?`,
-      documentId,
-      version,
-      label,
-      Number(placeholder),
-      properties,
-      there.id,
-    )
+    this.#sql.updateNode.run(documentId, version, label, placeholder, properties, there.id)
     if (this.#textFields.length > 0) {
-      this.#session.run(`DELETE FROM ${text} WHERE rowid = ?`, there.id)
-      if (words !== null) this.#session.run(`INSERT INTO ${text} (rowid, text) VALUES (?, ?)`, there.id, words)
+      this.#sql.deleteText.run(there.id)
+      if (words !== null) this.#sql.insertText.run(there.id, words)
     }
     return APPLIED
   }
@@ -90,105 +111,80 @@ export class GraphWriter {
     const target = this.#idOf(edge.target)
     if (source === undefined || target === undefined) return endMissing(edge, source === undefined)
     const type = this.#typeOf(edge.type)
-    const { edges } = this.#tables
     if (mode !== 'replace') {
-      const there = this.#session.get(
-        `SELECT version FROM ${edges} WHERE source = ? AND type = ? AND target = ? AND ordinal = ?`,
-        source,
-        type,
-        target,
-        edge.ordinal,
-      )
+      const there = this.#sql.findEdge.get(source, type, target, edge.ordinal)
       if (there && (mode === 'ifAbsent' || (there.version as string) > edge.version)) return STALE
     }
-    this.#putEdge(edge, source, type, target)
+    this.#putEdge(edge, source, type, target, edge.version)
     return APPLIED
   }
 
-  /** Makes a set the source's only outgoing edges. It has been checked. */
-  replaceEdges({ source, version, edges: wanted }: EdgeSet): Outcome {
-    const { nodes, edges } = this.#tables
+  /** Makes a set the source's only outgoing edges, with its version. It has been checked. */
+  replaceEdges({ source, version, edges }: EdgeSet): Outcome {
     const id = this.#idOf(source)
     if (id === undefined) return failed(`The node ${source}`)
-    const newest = this.#session.get(
-      `SELECT max(v) AS version FROM (SELECT edges_version AS v FROM ${nodes} WHERE id = ?1
-       UNION ALL SELECT max(version) FROM ${edges} WHERE source = ?1)`,
-      id,
-    )?.version as Version | null
+    const newest = this.#bare.has(id) ? null : (this.#sql.newestEdges.get(id)?.version as Version | null)
     if (newest !== null && newest > version) return STALE
     const targets: number[] = []
-    for (const edge of wanted) {
+    for (const edge of edges) {
       const target = this.#idOf(edge.target)
       if (target === undefined) return endMissing(edge, false)
       targets.push(target)
     }
-    if (newest !== null) this.#session.run(`DELETE FROM ${edges} WHERE source = ?`, id)
-    this.#session.run(`UPDATE ${nodes} SET edges_version = ? WHERE id = ?`, version, id)
-    wanted.forEach((edge, i) => {
-      this.#putEdge(edge, id, this.#typeOf(edge.type), targets[i] as number)
+    if (newest !== null) this.#sql.deleteOutgoing.run(id)
+    // The edges carry the version of their set; an empty one leaves it with the node.
+    if (edges.length === 0) {
+      this.#sql.setEdgesVersion.run(version, id)
+      this.#bare.delete(id)
+    }
+    edges.forEach((edge, i) => {
+      this.#putEdge(edge, id, this.#typeOf(edge.type), targets[i] as number, version)
     })
     return APPLIED
   }
 
   /** Deletes a node and every edge that touches it, unless its version is not below the given one; says whether it did. */
   removeNode(key: Key, versionBelow: Version | undefined): boolean {
-    const { nodes, edges, text } = this.#tables
-    const there = this.#session.get(`SELECT id, version FROM ${nodes} WHERE key = ?`, key) as
-      | { id: number; version: string }
-      | undefined
+    const there = this.#sql.findNode.get(key) as { id: number; version: string } | undefined
     if (!there || (versionBelow !== undefined && there.version >= versionBelow)) return false
-    this.#session.run(`DELETE FROM ${edges} WHERE source = ?`, there.id)
-    this.#session.run(`DELETE FROM ${edges} WHERE target = ?`, there.id)
-    this.#session.run(`DELETE FROM ${nodes} WHERE id = ?`, there.id)
-    if (this.#textFields.length > 0) this.#session.run(`DELETE FROM ${text} WHERE rowid = ?`, there.id)
+    this.#sql.deleteOutgoing.run(there.id)
+    this.#sql.deleteIncoming.run(there.id)
+    this.#sql.deleteNode.run(there.id)
+    if (this.#textFields.length > 0) this.#sql.deleteText.run(there.id)
     this.#ids.delete(key)
+    this.#bare.delete(there.id)
     return true
   }
 
   /** Deletes one edge; says whether it was there. */
   removeEdge(edge: Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>): boolean {
-    const { nodes, edges, types } = this.#tables
-    return (
-      this.#session.run(
-        `DELETE FROM ${edges} WHERE source = (SELECT id FROM ${nodes} WHERE key = ?) AND type = (SELECT id FROM ${types} WHERE name = ?)
-         AND target = (SELECT id FROM ${nodes} WHERE key = ?) AND ordinal = ?`,
-        edge.source,
-        edge.type,
-        edge.target,
-        edge.ordinal,
-      ) > 0
-    )
+    const source = this.#idOf(edge.source)
+    const target = this.#idOf(edge.target)
+    const type = this.#sql.findType.get(edge.type)?.id as number | undefined
+    if (source === undefined || target === undefined || type === undefined) return false
+    return Number(this.#sql.deleteEdge.run(source, type, target, edge.ordinal).changes) > 0
   }
 
-  #putEdge(edge: EdgeRecord, source: number, type: number, target: number): void {
+  #putEdge(edge: EdgeRecord, source: number, type: number, target: number, version: Version): void {
     // Most edges have no properties: null takes less room than an empty object.
     const properties = Object.keys(edge.properties).length === 0 ? null : encodeJson(edge.properties)
-    this.#session.run(
-      `INSERT OR REPLACE INTO ${this.#tables.edges} (source, type, target, ordinal, version, properties)
-       VALUES (?, ?, ?, ?, ?, jsonb(?))`,
-      source,
-      type,
-      target,
-      edge.ordinal,
-      edge.version,
-      properties,
-    )
+    this.#sql.putEdge.run(source, type, target, edge.ordinal, version, properties)
+    this.#bare.delete(source)
   }
 
   #idOf(key: Key): number | undefined {
     const known = this.#ids.get(key)
     if (known !== undefined) return known
-    const row = this.#session.get(`SELECT id FROM ${this.#tables.nodes} WHERE key = ?`, key)
-    if (row) this.#ids.set(key, row.id as number)
-    return row?.id as number | undefined
+    const id = this.#sql.findNode.get(key)?.id as number | undefined
+    if (id !== undefined) this.#ids.set(key, id)
+    return id
   }
 
   #typeOf(name: string): number {
     const known = this.#types.get(name)
     if (known !== undefined) return known
-    const { types } = this.#tables
-    this.#session.run(`INSERT INTO ${types} (name) VALUES (?) ON CONFLICT DO NOTHING`, name)
-    const id = this.#session.get(`SELECT id FROM ${types} WHERE name = ?`, name)?.id as number
+    this.#sql.insertType.run(name)
+    const id = this.#sql.findType.get(name)?.id as number
     this.#types.set(name, id)
     return id
   }
