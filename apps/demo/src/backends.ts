@@ -104,7 +104,7 @@ export type Composition = Readonly<Record<RoleName, BackendConfig>> & { readonly
 
 /**
  * The configuration of an assignment.
- * @param place the folder of embedded files, and the name under which the data lie, in every database
+ * @param place the folder of embedded files, and the name under which the data lie in every database: lower-case letters and digits, 20 at most
  * @throws DemoError where a server's address is not known
  */
 export function configOf(
@@ -141,7 +141,7 @@ function mixName(assignment: Assignment): string {
   const hash = createHash('sha256')
     .update(ROLES.map((role) => assignment[role]).join())
     .digest('hex')
-  return Object.values(assignment).every((name) => name === 'sqlite') ? 'demo' : `demo_${hash.slice(0, 6)}`
+  return Object.values(assignment).every((name) => name === 'sqlite') ? 'demo' : `demo${hash.slice(0, 6)}`
 }
 
 /** The default: one file in the repository's cache serves all roles. */

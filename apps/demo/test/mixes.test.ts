@@ -162,11 +162,11 @@ describe.each(MIXES.map((mix) => ({ mix, ...describeMix(mix) })))('$name', ({ mi
 function describeMix(mix: Assignment): { name: string; place: string; missing: string } {
   const needed = serversOf(mix).map((name) => `VERITAS_${name.toUpperCase()}_URL`)
   const unset = needed.filter((variable) => !process.env[variable])
-  const short = ['mix', ...Object.values(mix).map((name) => name.slice(0, 3))].join('_')
+  const short = ['mix', ...Object.values(mix).map((name) => name.slice(0, 3))].join('')
   return {
     name: `vector ${mix.vector}, graph ${mix.graph}, relational ${mix.relational}`,
     // A register of collections that goes with the test's folder knows nothing of earlier runs: those must not be met again.
-    place: mix.relational === 'sqlite' ? `${short}_${randomBytes(4).toString('hex')}` : short,
+    place: mix.relational === 'sqlite' ? `${short}${randomBytes(4).toString('hex')}` : short,
     missing: unset.length > 0 ? ` (not run: ${unset.join(', ')} not set)` : '',
   }
 }
