@@ -25,7 +25,7 @@ import { pageOf, readCursor } from './pages.js'
 import type { Access, Session, SqlRow, Transaction } from './session.js'
 import type { MatrixCache } from './vectors/cache.js'
 import { maxTopK, runQuery } from './vectors/query.js'
-import { needsEmbeddings, recordColumns, removeRecord, toRecord, writeRecord } from './vectors/records.js'
+import { needsEmbeddings, recordColumns, recordWriter, toRecord } from './vectors/records.js'
 import {
   dropCollection,
   ensureCollection,
@@ -35,7 +35,6 @@ import {
   type VectorSpace,
   vectorTables,
 } from './vectors/store.js'
-import { vectorWriter } from './vectors/writer.js'
 
 /** What the embedded vector role can do. */
 export const vectorCapabilities: VectorCapabilities = {
@@ -92,8 +91,8 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
   ): Promise<T> => guarded(access, 'vector', operation, options, work)
 
   const removeSlots = (transaction: Transaction, space: VectorSpace, slots: readonly number[]): number => {
-    const writer = vectorWriter(transaction, space)
-    for (const slot of slots) removeRecord(transaction.session, writer, slot)
+    const writer = recordWriter(transaction, space)
+    for (const slot of slots) writer.remove(slot)
     writer.save()
     return slots.length
   }
@@ -157,13 +156,13 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
         return writeResult(
           await inBatches(access, signal, records, (transaction, batch) => {
             const space = collectionOf(transaction.session, scope)
-            const writer = vectorWriter(transaction, space)
+            const writer = recordWriter(transaction, space)
             const { dimensions } = space.definition
             const outcomes = batch.map((record) =>
               checked(
                 record,
                 (r) => checkVectorRecord(r, dimensions),
-                (r) => writeRecord(transaction.session, writer, r, mode),
+                (r) => writer.write(r, mode),
               ),
             )
             writer.save()

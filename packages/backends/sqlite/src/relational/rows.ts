@@ -1,3 +1,4 @@
+import type { StatementSync } from 'node:sqlite'
 import {
   APPLIED,
   type Key,
@@ -24,63 +25,66 @@ import {
 
 /** Writes rows of one table: its statements, put together once a batch. */
 export class RowWriter {
-  readonly #session: Session
   readonly #columns: readonly [string, Column][]
   readonly #fullText: readonly string[]
-  readonly #insert: string
-  readonly #find: string
-  readonly #update: string
-  readonly #insertText: string
-  readonly #replaceText: string
-  readonly #removeRow: string
-  readonly #removeText: string
+  readonly #insert: StatementSync
+  readonly #find: StatementSync
+  readonly #update: StatementSync
+  readonly #removeRow: StatementSync
+  readonly #text:
+    | { readonly insert: StatementSync; readonly replace: StatementSync; readonly remove: StatementSync }
+    | undefined
 
   constructor(session: Session, space: TableSpace) {
     const { rows, text } = tableNames(space)
     const { columns, fullText } = space.definition
-    this.#session = session
     this.#columns = Object.entries(columns)
     this.#fullText = fullText
     const names = this.#columns.map(([, column]) => quote(column.name))
     const values = this.#columns.map(([, column]) => placeholder(column))
-    this.#insert = `INSERT INTO ${rows} (${['key', 'document_id', 'version', ...names].join(', ')})
-      VALUES (${['?', '?', '?', ...values].join(', ')}) ON CONFLICT (key) DO NOTHING RETURNING id`
-    this.#find = `SELECT id, version FROM ${rows} WHERE key = ?`
-    const sets = names.map((name, i) => `${name} = ${values[i]}`)
-    this.#update = `UPDATE ${rows} SET ${['document_id = ?', 'version = ?', ...sets].join(', ')} WHERE id = ?`
+    this.#insert = session.prepare(
+      `INSERT INTO ${rows} (${['key', 'document_id', 'version', ...names].join(', ')})
+       VALUES (${['?', '?', '?', ...values].join(', ')}) ON CONFLICT (key) DO NOTHING`,
+    )
+    this.#find = session.prepare(`SELECT id, version FROM ${rows} WHERE key = ?`)
+    const sets = ['document_id = ?', 'version = ?', ...names.map((name, i) => `${name} = ${values[i]}`)]
+    this.#update = session.prepare(`UPDATE ${rows} SET ${sets.join(', ')} WHERE id = ?`)
+    this.#removeRow = session.prepare(`DELETE FROM ${rows} WHERE id = ?`)
+    if (fullText.length === 0) return
     const texts = fullText.map((name) => quote((columns[name] as Column).name))
-    const textInto = `INTO ${text} (${['rowid', ...texts].join(', ')}) VALUES (${['?', ...texts.map(() => '?')].join(', ')})`
-    this.#insertText = `INSERT ${textInto}`
-    this.#replaceText = `INSERT OR REPLACE ${textInto}`
-    this.#removeRow = `DELETE FROM ${rows} WHERE id = ?`
-    this.#removeText = `DELETE FROM ${text} WHERE rowid = ?`
+    const into = `INTO ${text} (${['rowid', ...texts].join(', ')}) VALUES (${['?', ...texts.map(() => '?')].join(', ')})`
+    this.#text = {
+      insert: session.prepare(`INSERT ${into}`),
+      replace: session.prepare(`INSERT OR REPLACE ${into}`),
+      remove: session.prepare(`DELETE FROM ${text} WHERE rowid = ?`),
+    }
   }
 
   /** Writes one row; it has been checked. */
   write({ key, documentId, version, values }: RowRecord, mode: UpsertMode): Outcome {
     const stored = this.#columns.map(([name, column]) => toSql(valueIn(values, name), column))
-    const inserted = this.#session.get(this.#insert, key, documentId, version, ...stored)
-    if (inserted) {
-      this.#writeText(this.#insertText, inserted.id as number, values)
+    // Most rows are new: the attempt to insert is the cheapest way to find out.
+    const inserted = this.#insert.run(key, documentId, version, ...stored)
+    if (inserted.changes) {
+      if (this.#text) this.#writeText(this.#text.insert, Number(inserted.lastInsertRowid), values)
       return APPLIED
     }
     if (mode === 'ifAbsent') return STALE
-    const there = this.#session.get(this.#find, key) as { id: number; version: string }
+    const there = this.#find.get(key) as { id: number; version: string }
     if (mode === 'ifNewer' && there.version > version) return STALE
-    this.#session.run(this.#update, documentId, version, ...stored, there.id)
-    this.#writeText(this.#replaceText, there.id, values)
+    this.#update.run(documentId, version, ...stored, there.id)
+    if (this.#text) this.#writeText(this.#text.replace, there.id, values)
     return APPLIED
   }
 
   remove(id: number): void {
-    this.#session.run(this.#removeRow, id)
-    if (this.#fullText.length > 0) this.#session.run(this.#removeText, id)
+    this.#removeRow.run(id)
+    this.#text?.remove.run(id)
   }
 
-  #writeText(sql: string, id: number, values: Metadata): void {
-    if (this.#fullText.length === 0) return
+  #writeText(statement: StatementSync, id: number, values: Metadata): void {
     const texts = this.#fullText.map((name): SqlValue => (valueIn(values, name) as string | null | undefined) ?? null)
-    this.#session.run(sql, id, ...texts)
+    statement.run(id, ...texts)
   }
 }
 

@@ -86,7 +86,7 @@ export const ensureTable = (session: Session, scope: Scope, table: string, wante
     const column = there ?? { type, name: freeName(name, taken), index: false, paths: {} }
     if (!there) session.db.exec(`ALTER TABLE ${rows} ADD COLUMN ${quote(column.name)}`)
     if (index && !column.index && isScalar(type))
-      session.db.exec(`CREATE INDEX ${quote(`${rows}_i_${column.name}`)} ON ${rows} (${quote(column.name)}, key)`)
+      session.db.exec(`CREATE INDEX ${quote(`${rows}_i_${column.name}`)} ON ${rows} (${quote(column.name)})`)
     const typed = addTypedPaths(session, rows, column.name, `${column.name}_p`, column.paths, paths)
     columns[name] = { ...column, index: column.index || index, paths: typed }
     for (const path of Object.values(typed)) if (path.column) taken.add(path.column.toLowerCase())

@@ -1,3 +1,4 @@
+import type { StatementSync } from 'node:sqlite'
 import {
   APPLIED,
   type Key,
@@ -11,9 +12,9 @@ import {
   type Version,
 } from '@veritas-db/core/contract'
 import { decodeJson, encodeJson } from '../json.js'
-import type { Session, SqlRow } from '../session.js'
-import { fromBlob, toBlob } from './store.js'
-import type { VectorWriter } from './writer.js'
+import type { Session, SqlRow, Transaction } from '../session.js'
+import { fromBlob, toBlob, type VectorSpace, type VectorTables } from './store.js'
+import { type VectorWriter, vectorWriter } from './writer.js'
 
 /** The columns of a record, from `r` (records) and `e` (embeddings), by what is asked for. */
 export const recordColumns = (include: NonNullable<VectorQuery['include']>): string =>
@@ -39,57 +40,71 @@ export const toRecord = (row: SqlRow): Omit<VectorMatch, 'score'> => ({
   ...(row.embedding !== undefined && { vector: fromBlob(row.embedding as Uint8Array) }),
 })
 
-/** Writes one record; it has been checked. */
-export const writeRecord = (
-  session: Session,
-  writer: VectorWriter,
-  record: VectorRecord,
-  mode: UpsertMode,
-): Outcome => {
-  const { records, embeddings } = writer.tables
-  const { key, ordinal, documentId, version, vector } = record
-  const metadata = encodeJson(record.metadata)
-  const text = record.text ?? null
-  // Most records are new: the attempt to insert is the cheapest way to find out.
-  const fresh = writer.next()
-  const inserted = session.run(
-    `INSERT INTO ${records} (slot, key, ordinal, document_id, version, metadata) VALUES (?, ?, ?, ?, ?, jsonb(?))
-     ON CONFLICT (key, ordinal) DO NOTHING`,
-    fresh,
-    key,
-    ordinal,
-    documentId,
-    version,
-    metadata,
-  )
-  if (inserted > 0) {
-    writer.take(fresh)
-    session.run(`INSERT INTO ${embeddings} (slot, embedding, text) VALUES (?, ?, ?)`, fresh, toBlob(vector), text)
-    writer.changed(fresh, vector)
+/** The statements of a collection's writes, prepared once a transaction: looking one up by its text costs as much as a row. */
+const statementsOf = (session: Session, { records, embeddings }: VectorTables) =>
+  ({
+    insertRecord: session.prepare(
+      `INSERT INTO ${records} (slot, key, ordinal, document_id, version, metadata) VALUES (?, ?, ?, ?, ?, jsonb(?))
+       ON CONFLICT (key, ordinal) DO NOTHING`,
+    ),
+    insertEmbedding: session.prepare(`INSERT INTO ${embeddings} (slot, embedding, text) VALUES (?, ?, ?)`),
+    find: session.prepare(`SELECT slot, version FROM ${records} WHERE key = ? AND ordinal = ?`),
+    updateRecord: session.prepare(
+      `UPDATE ${records} SET document_id = ?, version = ?, metadata = jsonb(?) WHERE slot = ?`,
+    ),
+    updateEmbedding: session.prepare(`UPDATE ${embeddings} SET embedding = ?, text = ? WHERE slot = ?`),
+    deleteRecord: session.prepare(`DELETE FROM ${records} WHERE slot = ?`),
+    deleteEmbedding: session.prepare(`DELETE FROM ${embeddings} WHERE slot = ?`),
+  }) satisfies Record<string, StatementSync>
+
+/** Writes records of one collection in one transaction, and their codes with them. */
+export class RecordWriter {
+  readonly #sql: ReturnType<typeof statementsOf>
+  readonly #codes: VectorWriter
+
+  constructor(session: Session, codes: VectorWriter) {
+    this.#codes = codes
+    this.#sql = statementsOf(session, codes.tables)
+  }
+
+  /** Writes one record; it has been checked. */
+  write(record: VectorRecord, mode: UpsertMode): Outcome {
+    const { key, ordinal, documentId, version, vector } = record
+    const metadata = encodeJson(record.metadata)
+    const text = record.text ?? null
+    // Most records are new: the attempt to insert is the cheapest way to find out.
+    const fresh = this.#codes.next()
+    if (this.#sql.insertRecord.run(fresh, key, ordinal, documentId, version, metadata).changes) {
+      this.#codes.take(fresh)
+      this.#sql.insertEmbedding.run(fresh, toBlob(vector), text)
+      this.#codes.changed(fresh, vector)
+      return APPLIED
+    }
+    if (mode === 'ifAbsent') return STALE
+    const there = this.#sql.find.get(key, ordinal) as { slot: number; version: string }
+    if (mode === 'ifNewer' && there.version > version) return STALE
+    this.#sql.updateRecord.run(documentId, version, metadata, there.slot)
+    this.#sql.updateEmbedding.run(toBlob(vector), text, there.slot)
+    this.#codes.changed(there.slot, vector)
     return APPLIED
   }
-  if (mode === 'ifAbsent') return STALE
-  const there = session.get(`SELECT slot, version FROM ${records} WHERE key = ? AND ordinal = ?`, key, ordinal) as {
-    slot: number
-    version: string
+
+  /** Deletes the record in a slot. */
+  remove(slot: number): void {
+    this.#sql.deleteRecord.run(slot)
+    this.#sql.deleteEmbedding.run(slot)
+    this.#codes.release(slot)
   }
-  if (mode === 'ifNewer' && there.version > version) return STALE
-  session.run(
-    `UPDATE ${records} SET document_id = ?, version = ?, metadata = jsonb(?) WHERE slot = ?`,
-    documentId,
-    version,
-    metadata,
-    there.slot,
-  )
-  session.run(`UPDATE ${embeddings} SET embedding = ?, text = ? WHERE slot = ?`, toBlob(vector), text, there.slot)
-  writer.changed(there.slot, vector)
-  return APPLIED
+
+  /** Saves the counters: to be called at the end of a call, so that they are undone with it. */
+  save(): void {
+    this.#codes.save()
+  }
 }
 
-/** Deletes the record in a slot. */
-export const removeRecord = (session: Session, writer: VectorWriter, slot: number): void => {
-  const { records, embeddings } = writer.tables
-  session.run(`DELETE FROM ${records} WHERE slot = ?`, slot)
-  session.run(`DELETE FROM ${embeddings} WHERE slot = ?`, slot)
-  writer.release(slot)
-}
+/** The writer of a collection's records in a transaction. */
+export const recordWriter = (transaction: Transaction, space: VectorSpace): RecordWriter =>
+  transaction.state(
+    `records ${space.id}`,
+    () => new RecordWriter(transaction.session, vectorWriter(transaction, space)),
+  )
