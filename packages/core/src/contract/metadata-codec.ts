@@ -1,4 +1,5 @@
-import { isSealed, type Metadata, type MetadataValue } from './values.js'
+import { isSealed } from './sealed.js'
+import type { Metadata, MetadataValue } from './values.js'
 
 const encoded = new WeakMap<Metadata, string>()
 

@@ -1,5 +1,8 @@
 import { hash } from 'node:crypto'
 import { invalid } from './errors.js'
+import { isSealed, markSealed } from './sealed.js'
+
+export { isSealed }
 
 declare const brand: unique symbol
 
@@ -123,14 +126,6 @@ export function checkVector(vector: unknown, dimensions?: number, path = 'vector
   }
 }
 
-/** Metadata that was checked and cannot change any more: what is known of it stays true. */
-const sealed = new WeakSet<object>()
-
-/** Whether `sealMetadata` made this object. */
-export function isSealed(metadata: unknown): boolean {
-  return typeof metadata === 'object' && metadata !== null && sealed.has(metadata)
-}
-
 /**
  * A checked, frozen copy: nobody can change it while it is being written, and checking or encoding it again costs nothing.
  * @throws VeritasError VALIDATION with the exact path
@@ -139,8 +134,7 @@ export function sealMetadata(metadata: unknown, path = 'metadata'): Metadata {
   if (isSealed(metadata)) return metadata as Metadata
   checkMetadata(metadata, path)
   const copy = frozenCopy(metadata)
-  sealed.add(copy)
-  return copy
+  return markSealed(copy)
 }
 
 function frozenCopy(metadata: Metadata): Metadata {

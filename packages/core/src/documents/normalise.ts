@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { invalid } from '../contract/errors.js'
+import { markSealed } from '../contract/sealed.js'
 import {
   checkId,
   checkName,
@@ -125,8 +126,7 @@ function references(value: unknown, scope: Scope): NormalisedReference[] {
 /** References as a value of a JSON column: an object by place, since metadata has no arrays of objects. */
 function encodeReferences(references: readonly NormalisedReference[]): Metadata {
   if (references.length === 0) return NO_METADATA
-  const value = Object.fromEntries(
-    references.map((r, i) => [String(i), { id: r.id, type: r.type, properties: r.properties }]),
-  )
-  return sealMetadata(value)
+  const value: Record<string, Metadata> = {}
+  for (const [i, { id, type, properties }] of references.entries()) value[i] = { id, type, properties }
+  return markSealed(value)
 }

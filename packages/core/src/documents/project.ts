@@ -3,6 +3,7 @@ import { encodeMetadata } from '../contract/metadata-codec.js'
 import type { EdgeRecord, NodeRecord, RowRecord, VectorRecord } from '../contract/records.js'
 import type { EdgeSet } from '../contract/roles/graph.js'
 import type { TableDefinition } from '../contract/roles/relational.js'
+import { markSealed } from '../contract/sealed.js'
 import { type FieldType, type Metadata, sealMetadata, type Version, ZERO_VERSION } from '../contract/values.js'
 import type { Passage } from './chunk.js'
 import type { NormalisedDocument, NormalisedReference } from './types.js'
@@ -130,7 +131,7 @@ function edge(document: NormalisedDocument, reference: NormalisedReference, vers
 }
 
 function searchableFields(document: NormalisedDocument, createdDate: Date): Metadata {
-  return sealMetadata({
+  return markSealed({
     ...document.metadata,
     ...(document.title !== null && { title: document.title }),
     ...(document.documentType !== null && { documentType: document.documentType }),
@@ -141,7 +142,7 @@ function searchableFields(document: NormalisedDocument, createdDate: Date): Meta
 
 function rowValues(versioned: VersionedDocument, edgeCount: number): Metadata {
   const { document } = versioned
-  return {
+  return markSealed({
     title: document.title,
     collection_name: document.scope.collection,
     document_type: document.documentType,
@@ -154,13 +155,13 @@ function rowValues(versioned: VersionedDocument, edgeCount: number): Metadata {
     embedder: versioned.embedderId,
     projection: PROJECTION_VERSION,
     content_hash: versioned.contentHash,
-    manifest: sealMetadata({
+    manifest: markSealed({
       vector: versioned.passages.length,
       vectorHash: vectorHash(versioned),
       graph: edgeCount,
     }),
     deleted: false,
-  }
+  })
 }
 
 /** SHA-256 over what the user gave: equal hashes mean that storing again changes nothing. */
