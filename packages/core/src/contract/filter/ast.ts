@@ -28,7 +28,8 @@ type Element<V> = V extends readonly (infer E)[] ? E : V extends string ? string
 
 /** What may be said of a field whose values have type V. */
 export type FieldFilter<V> =
-  | Extract<V, Scalar | null>
+  | Extract<V, Scalar>
+  | null
   | {
       readonly $eq?: Extract<V, Scalar> | null
       readonly $ne?: Extract<V, Scalar> | null
