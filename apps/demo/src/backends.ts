@@ -124,7 +124,7 @@ export function configOf(
         )
     return { type: name, config: { ...options, prefix: place.name } }
   }
-  // Without a journal a crash between two databases is mended by the next run, which stores what is missing.
+  // There is no journal yet: what a failure leaves different, --fresh mends.
   return {
     vector: backend(assignment.vector),
     graph: backend(assignment.graph),

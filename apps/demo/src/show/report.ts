@@ -58,12 +58,12 @@ export class Report implements Listener {
       for (const { id, error } of report.failures.slice(0, SHOWN_PROBLEMS))
         this.#detail(id ?? 'without id', error.message)
     }
-    if (report.partial > 0)
+    if (report.partial > 0) {
       this.#print(
-        pc.yellow(
-          `! ${report.partial} are not in every store yet: ${shorten(oneLine(report.partialReason ?? ''), 200)}`,
-        ),
+        pc.yellow(`! ${report.partial} are not in every store: ${shorten(oneLine(report.partialReason ?? ''), 200)}`),
       )
+      this.#print(pc.yellow('  Once it works again, store everything anew: add --fresh'))
+    }
     if (report.problemCount > 0) {
       this.#print(pc.yellow(`! ${report.problemCount} not read, or not whole:`))
       for (const { id, why } of report.problems.slice(0, SHOWN_PROBLEMS)) this.#detail(id, why)
