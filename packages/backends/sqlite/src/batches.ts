@@ -1,23 +1,31 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Outcome, WriteResult } from '@veritas-db/core/contract'
-import type { Access, Transaction } from './session.js'
+import type { Access, Session, Transaction } from './session.js'
 
 /** Records a transaction, outside a unit of work. */
 export const batchRecords = 1000
 
-/** Writes items in batches, each a transaction of its own outside a unit of work, and lets others run in between. */
+/**
+ * Writes items in batches, each a transaction of its own outside a unit of work, and lets others run in between.
+ * `check` sees all of them in the first transaction, before anything is written.
+ */
 export const inBatches = async <T, R>(
   access: Access,
   signal: AbortSignal | undefined,
   items: readonly T[],
   write: (transaction: Transaction, batch: readonly T[]) => readonly R[],
+  check?: (session: Session) => void,
 ): Promise<R[]> => {
   const results: R[] = []
   // Even an empty batch looks for the place it would be written to.
   for (let start = 0; start === 0 || start < items.length; start += batchRecords) {
     if (start > 0) await nextTurn()
     const batch = start === 0 && items.length <= batchRecords ? items : items.slice(start, start + batchRecords)
-    for (const result of await access.write(signal, (transaction) => write(transaction, batch))) results.push(result)
+    const written = await access.write(signal, (transaction) => {
+      if (start === 0) check?.(transaction.session)
+      return write(transaction, batch)
+    })
+    for (const result of written) results.push(result)
   }
   return results
 }

@@ -8,7 +8,6 @@ import {
   invalid,
   type MetadataValue,
   type NodeRecord,
-  type Outcome,
   type RecordIssue,
   type RowRecord,
   typeName,
@@ -109,15 +108,17 @@ export const issuesOf = <R>(records: readonly R[], check: (record: R) => void, o
     }
   })
 
-/** The outcome of a record that may be refused: `write` of one that passes, `failed` of one that does not. */
-export const checked = <R>(record: R, check: (record: R) => void, write: (record: R) => Outcome): Outcome => {
-  try {
-    check(record)
-  } catch (error) {
-    if (!VeritasError.is(error, 'VALIDATION')) throw error
-    return { status: 'failed', error }
-  }
-  return write(record)
+/** Checks all records of a call before any is written. @throws VeritasError VALIDATION that names the record */
+export const checkAll = <R>(records: readonly R[], name: string, check: (record: R) => void): void => {
+  records.forEach((record, index) => {
+    try {
+      check(record)
+    } catch (error) {
+      if (!VeritasError.is(error, 'VALIDATION')) throw error
+      const at = `${name}[${index}]`
+      throw new VeritasError({ code: 'VALIDATION', path: `${at}.${error.path}`, message: `${at}.${error.message}` })
+    }
+  })
 }
 
 /** Checks a limit such as `topK`. @throws VeritasError VALIDATION */

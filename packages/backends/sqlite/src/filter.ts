@@ -92,7 +92,9 @@ export const compileFilter = (node: FilterNode, resolve: (path: string) => Field
       case 'exists':
         return `${sql} IS NOT NULL`
       case 'contains':
-        return type === 'string' && typeof n.value === 'string' ? `instr(${sql}, ${bind(n.value)}) > 0` : '0'
+        return type === 'string' && typeof n.value === 'string' && n.in !== 'list'
+          ? `instr(${sql}, ${bind(n.value)}) > 0`
+          : '0'
       case 'startsWith': {
         if (type !== 'string') return '0'
         const start = `${sql} >= ${bind(n.value)}`
@@ -143,7 +145,8 @@ export const compileFilter = (node: FilterNode, resolve: (path: string) => Field
         const isText = typeof n.value === 'string'
         const types = isText ? "type = 'text'" : "type IN ('integer', 'real')"
         const head = `CASE ${type()} WHEN 'array' THEN EXISTS (SELECT 1 FROM json_each(${at()}) WHERE ${types} AND value = ${parsed(n.value)})`
-        const tail = isText ? ` WHEN 'text' THEN instr(json_extract(${at()}), ${bind(n.value)}) > 0` : ''
+        const tail =
+          isText && n.in !== 'list' ? ` WHEN 'text' THEN instr(json_extract(${at()}), ${bind(n.value)}) > 0` : ''
         return `${head}${tail} ELSE 0 END`
       }
       case 'startsWith':

@@ -18,7 +18,7 @@ import {
   type Version,
 } from '@veritas-db/core/contract'
 import { batchRecords, inBatches, writeResult } from './batches.js'
-import { checkEdge, checked, checkLimit, checkNode, issuesOf } from './checks.js'
+import { checkAll, checkEdge, checkLimit, checkNode, issuesOf } from './checks.js'
 import { guarded, missing } from './errors.js'
 import { compileJsonFilter } from './fields.js'
 import type { CompiledFilter } from './filter.js'
@@ -92,17 +92,19 @@ export const createGraphRole = (access: Access): GraphRole => {
 
   /** Writes records in batches; one answer each. */
   const write = async <R>(
-    options: { readonly scope: Scope; readonly signal?: AbortSignal },
+    { scope, signal }: { readonly scope: Scope; readonly signal?: AbortSignal },
+    name: string,
     records: readonly R[],
     check: (record: R) => void,
     one: (writer: GraphWriter, record: R) => Outcome,
-  ): Promise<{ outcomes: readonly Outcome[] }> =>
-    writeResult(
-      await inBatches(access, options.signal, records, (transaction, batch) => {
-        const writer = graphWriter(transaction, graphOf(transaction.session, options.scope))
-        return batch.map((record) => checked(record, check, (r) => one(writer, r)))
-      }),
-    )
+  ): Promise<{ outcomes: readonly Outcome[] }> => {
+    checkAll(records, name, check)
+    const outcomes = await inBatches(access, signal, records, (transaction, batch) => {
+      const writer = graphWriter(transaction, graphOf(transaction.session, scope))
+      return batch.map((record) => one(writer, record))
+    })
+    return writeResult(outcomes)
+  }
 
   const remove = async <R>(
     options: { readonly scope: Scope; readonly signal?: AbortSignal },
@@ -162,21 +164,21 @@ export const createGraphRole = (access: Access): GraphRole => {
 
     upsertNodes: (options) =>
       guard('upsertNodes', options, () =>
-        write<NodeRecord>(options, options.nodes, checkNode, (writer, node) =>
+        write<NodeRecord>(options, 'nodes', options.nodes, checkNode, (writer, node) =>
           writer.writeNode(node, options.mode ?? 'replace'),
         ),
       ),
 
     upsertEdges: (options) =>
       guard('upsertEdges', options, () =>
-        write<EdgeRecord>(options, options.edges, checkEdge, (writer, edge) =>
+        write<EdgeRecord>(options, 'edges', options.edges, checkEdge, (writer, edge) =>
           writer.writeEdge(edge, options.mode ?? 'replace'),
         ),
       ),
 
     replaceEdges: (options) =>
       guard('replaceEdges', options, () =>
-        write<EdgeSet>(options, options.sets, checkSet, (writer, set) => writer.replaceEdges(set)),
+        write<EdgeSet>(options, 'sets', options.sets, checkSet, (writer, set) => writer.replaceEdges(set)),
       ),
 
     getNodes: (options) =>

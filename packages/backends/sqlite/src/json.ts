@@ -1,21 +1,9 @@
-import { decodeMetadata, encodeMetadata, isSealed, type Metadata, type MetadataValue } from '@veritas-db/core/contract'
-
-const isObject = (value: MetadataValue | undefined): value is Metadata =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const holdsDate = (value: MetadataValue | undefined): value is Date | Metadata => {
-  if (value instanceof Date) return true
-  if (!isObject(value)) return false
-  for (const field in value) if (holdsDate(value[field])) return true
-  return false
-}
+import { decodeMetadata, encodeMetadata, type Metadata, type MetadataValue } from '@veritas-db/core/contract'
 
 /** Any metadata value as the contract's JSON text: a date becomes `{"$date": milliseconds}`. */
 export const encodeJson = (value: MetadataValue): string => {
-  if (isSealed(value)) return encodeMetadata(value as Metadata)
-  // A replacer makes JSON.stringify several times slower, and only dates need it.
-  if (!holdsDate(value)) return JSON.stringify(value)
-  return value instanceof Date ? JSON.stringify({ $date: value.getTime() }) : encodeMetadata(value)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return JSON.stringify(value)
+  return value instanceof Date ? JSON.stringify({ $date: value.getTime() }) : encodeMetadata(value as Metadata)
 }
 
 /** The reverse of `encodeJson`. */

@@ -5,15 +5,17 @@ import {
   FULL_FILTER,
   invalid,
   type Key,
+  type Outcome,
   type RelationalCapabilities,
   type RelationalRole,
+  type RowRecord,
   type ScanOptions,
   type TableDefinition,
   type TableOptions,
   type Version,
 } from '@veritas-db/core/contract'
 import { batchRecords, inBatches, sum, writeResult } from './batches.js'
-import { checked, checkLimit, checkRow, issuesOf } from './checks.js'
+import { checkAll, checkLimit, checkRow, issuesOf } from './checks.js'
 import { guarded, missing } from './errors.js'
 import { type CompiledFilter, compileFilter } from './filter.js'
 import { pageOf, readCursor } from './pages.js'
@@ -28,7 +30,7 @@ import {
   type TableSpace,
   tableNames,
 } from './relational/store.js'
-import type { Access, Session } from './session.js'
+import type { Access, Session, Transaction } from './session.js'
 import { quote, type SqlValue } from './sql.js'
 import { textQuery } from './text.js'
 
@@ -134,20 +136,15 @@ export const createRelationalRole = (
     upsert: (options) =>
       guard('upsert', options, async () => {
         const { signal, records, mode = 'replace' } = options
-        return writeResult(
-          await inBatches(access, signal, records, ({ session }, batch) => {
-            const space = tableOf(session, options)
-            const writer = new RowWriter(session, space)
-            const { columns } = space.definition
-            return batch.map((record) =>
-              checked(
-                record,
-                (r) => checkRow(r, columns),
-                (r) => writer.write(r, mode),
-              ),
-            )
-          }),
-        )
+        const write = ({ session }: Transaction, batch: readonly RowRecord[]): Outcome[] => {
+          const writer = new RowWriter(session, tableOf(session, options))
+          return batch.map((record) => writer.write(record, mode))
+        }
+        const check = (session: Session): void => {
+          const { columns } = tableOf(session, options).definition
+          checkAll(records, 'records', (record) => checkRow(record, columns))
+        }
+        return writeResult(await inBatches(access, signal, records, write, check))
       }),
 
     get: (options) =>

@@ -12,11 +12,12 @@ import {
   STALE,
   type VectorCapabilities,
   type VectorQuery,
+  type VectorRecord,
   type VectorRole,
   type Version,
 } from '@veritas-db/core/contract'
 import { batchRecords, inBatches, sum, writeResult } from './batches.js'
-import { checked, checkLimit, checkVectorRecord, issuesOf } from './checks.js'
+import { checkAll, checkLimit, checkVectorRecord, issuesOf } from './checks.js'
 import { guarded, missing, refuse } from './errors.js'
 import { compileJsonFilter } from './fields.js'
 import type { CompiledFilter } from './filter.js'
@@ -153,22 +154,17 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
     upsert: (options) =>
       guard('upsert', options, async () => {
         const { signal, scope, records, mode = 'replace' } = options
-        return writeResult(
-          await inBatches(access, signal, records, (transaction, batch) => {
-            const space = collectionOf(transaction.session, scope)
-            const writer = recordWriter(transaction, space)
-            const { dimensions } = space.definition
-            const outcomes = batch.map((record) =>
-              checked(
-                record,
-                (r) => checkVectorRecord(r, dimensions),
-                (r) => writer.write(r, mode),
-              ),
-            )
-            writer.save()
-            return outcomes
-          }),
-        )
+        const write = (transaction: Transaction, batch: readonly VectorRecord[]): Outcome[] => {
+          const writer = recordWriter(transaction, collectionOf(transaction.session, scope))
+          const outcomes = batch.map((record) => writer.write(record, mode))
+          writer.save()
+          return outcomes
+        }
+        const check = (session: Session): void => {
+          const { dimensions } = collectionOf(session, scope).definition
+          checkAll(records, 'records', (record) => checkVectorRecord(record, dimensions))
+        }
+        return writeResult(await inBatches(access, signal, records, write, check))
       }),
 
     get: (options) =>
@@ -246,30 +242,23 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
       }),
 
     patch: (options) =>
-      guard('patch', options, async () =>
-        writeResult(
-          await inBatches(access, options.signal, options.records, ({ session }, batch) => {
-            const { records } = vectorTables(collectionOf(session, options.scope))
-            return batch.map((record): Outcome => {
-              const [issue] = issuesOf([record], (r) => checkPatch(r))
-              if (issue) return { status: 'failed', error: invalid(issue.path, issue.message) }
-              const there = session.get(
-                `SELECT slot, version FROM ${records} WHERE key = ? AND ordinal = ?`,
-                record.key,
-                record.ordinal,
-              )
-              if (!there) return { status: 'failed', error: missing('The record', 'upsert') }
-              if ((there.version as string) > record.version) return STALE
-              session.run(
-                `UPDATE ${records} SET version = ?, metadata = jsonb(?) WHERE slot = ?`,
-                record.version,
-                encodeJson(record.metadata),
-                there.slot as number,
-              )
-              return APPLIED
-            })
-          }),
-        ),
-      ),
+      guard('patch', options, async () => {
+        checkAll(options.records, 'records', checkPatch)
+        const outcomes = await inBatches(access, options.signal, options.records, ({ session }, batch) => {
+          const { records } = vectorTables(collectionOf(session, options.scope))
+          return batch.map(({ key, ordinal, version, metadata }): Outcome => {
+            const patched = session.run(
+              `UPDATE ${records} SET version = ?, metadata = jsonb(?) WHERE key = ? AND ordinal = ? AND version <= ?`,
+              version,
+              encodeJson(metadata),
+              key,
+              ordinal,
+              version,
+            )
+            return patched > 0 ? APPLIED : STALE
+          })
+        })
+        return writeResult(outcomes)
+      }),
   }
 }

@@ -152,8 +152,10 @@ export const toSql = (value: MetadataValue | undefined, column: Column): SqlValu
   if (value === null || value === undefined) return null
   switch (column.type) {
     case 'string':
+      return value as string
     case 'number':
-      return value as string | number
+      // -0 is stored as 0.
+      return (value as number) + 0
     case 'boolean':
       return Number(value)
     case 'date':
