@@ -194,3 +194,19 @@ describe('health', () => {
     expect(verified.find((v) => v.role === 'vector')?.ok).toBe(true)
   })
 })
+
+describe('a leg that failed', () => {
+  it('is brought home by storing the document again, also where unchanged ones are skipped', async () => {
+    const { db, faults } = await three()
+    faults.vector = down
+    await db.storeDocument({ id: 'a', text: 'about graphs' }, 'docs')
+    delete faults.vector
+    expect(await db.storeDocument({ id: 'a', text: 'about graphs' }, 'docs', { skipUnchanged: true })).toMatchObject({
+      legs: { vector: 'stored' },
+    })
+    expect(await db.storeDocument({ id: 'a', text: 'about graphs' }, 'docs', { skipUnchanged: true })).toMatchObject({
+      legs: { vector: 'unchanged' },
+    })
+    expect((await db.searchDocuments({ query: 'graphs', collection: 'docs', mode: 'semantic' })).hits).toHaveLength(1)
+  })
+})

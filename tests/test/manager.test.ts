@@ -277,6 +277,18 @@ describe('storing a stream', () => {
     expect(ahead).toBeLessThanOrEqual(60)
   })
 
+  it('lets timers and signals of the process have their turn', async () => {
+    const db = await memoryDatabase({ performance: { batchSize: 10 } })
+    let ticks = 0
+    const timer = setInterval(() => ticks++, 1)
+    await db.storeDocuments(
+      Array.from({ length: 1000 }, (_, i) => ({ id: `d${i}`, text: 'x' })),
+      'docs',
+    )
+    clearInterval(timer)
+    expect(ticks).toBeGreaterThan(5)
+  })
+
   it('stops when aborted, and says so', async () => {
     const db = await memoryDatabase({ performance: { batchSize: 5 } })
     const controller = new AbortController()

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { CollectionConfig, ResolvedConfig, VeritasConfig } from './config/types.js'
 import { type RoleName, throwIfAborted, VeritasError } from './contract/errors.js'
@@ -223,6 +224,7 @@ export class DatabaseManager implements AsyncDisposable {
         ...(options.signal && { signal: options.signal }),
       })
       for (const row of page.records) if (matches(row)) yield readDocument<M>(row)
+      await setImmediate()
       cursor = page.cursor
     } while (cursor)
   }

@@ -123,7 +123,8 @@ export class ReplicatedBackend<R extends RoleName = never> implements Backend<R>
     return new Proxy(primary, {
       get: (target, property) => {
         const value: unknown = Reflect.get(target, property, target)
-        if (typeof value !== 'function' || typeof property !== 'string' || property === 'check') return value
+        if (typeof value !== 'function' || typeof property !== 'string') return value
+        if (property === 'check') return value.bind(target)
         return (options: object = {}, ...rest: readonly unknown[]): Promise<unknown> => {
           const pinned =
             ('after' in options && options.after !== undefined) || ('fresh' in options && options.fresh === true)

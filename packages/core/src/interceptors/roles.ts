@@ -46,7 +46,9 @@ export function interceptRole<R extends RoleName>(
       const cached = wrapped.get(property)
       if (cached !== undefined) return cached
       const value: unknown = Reflect.get(target, property, target)
-      if (typeof value !== 'function' || typeof property !== 'string' || property === 'check') return value
+      if (typeof value !== 'function' || typeof property !== 'string') return value
+      // Bound, since a role's private fields are not the proxy's.
+      if (property === 'check') return value.bind(target)
       const method = async (options: object = {}, ...rest: readonly unknown[]): Promise<unknown> => {
         const signal = 'signal' in options && options.signal instanceof AbortSignal ? options.signal : undefined
         const call: Call & { role: RoleName } = {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { invalid, throwIfAborted, VeritasError } from '../contract/errors.js'
 import { typeName } from '../contract/values.js'
 import type { NormalisedDocument, VeritasDocument } from '../documents/types.js'
@@ -79,6 +80,8 @@ export async function storeStream<M extends object>(
       }
       if (batch.length < parts.batchSize) continue
       while (flying.size >= IN_FLIGHT) await Promise.race(flying)
+      // An embedded engine answers without ever waiting: signals, timers and servers of the process must get their turn.
+      await setImmediate()
       send(batch)
       batch = []
     }

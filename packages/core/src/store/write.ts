@@ -1,3 +1,4 @@
+import pLimit, { type LimitFunction } from 'p-limit'
 import type { ResolvedConfig } from '../config/types.js'
 import { type RoleName, VeritasError } from '../contract/errors.js'
 import type { RoleTypes } from '../contract/plugin.js'
@@ -54,6 +55,7 @@ interface Existing {
 export class DocumentWriter {
   readonly #parts: WriterParts
   readonly #roleNames: readonly RoleName[]
+  readonly #units: Map<ConnectedBackend, LimitFunction> = new Map()
 
   constructor(parts: WriterParts) {
     this.#parts = parts
@@ -274,9 +276,37 @@ export class DocumentWriter {
       this.#parts.backends.map((backend) => this.#writeGroup(collection, backend, inputs, signal)),
     )
     const byRole = new Map(groups.flatMap((group) => [...group]))
-    return items.map((item, i) =>
-      this.#result(item.id, item.input.version, new Map(this.#roleNames.map((role) => [role, byRole.get(role)?.[i]]))),
+    const results = items.map((item, i) => {
+      const outcomes = new Map(this.#roleNames.map((role) => [role, byRole.get(role)?.[i]]))
+      return this.#result(item.id, item.input.version, outcomes)
+    })
+    await this.#markIncomplete(
+      collection,
+      inputs.filter((_, i) => isIncomplete(results[i])),
     )
+    return results
+  }
+
+  /** Notes in the authority that a derived store lacks these documents, so that storing them again is not taken for unchanged. */
+  async #markIncomplete(collection: Collection, inputs: readonly LegInput[]): Promise<void> {
+    if (inputs.length === 0) return
+    const records = inputs.map(({ row }) => {
+      const status = row.values.deleted === true ? row.values.processing_status : 'incomplete'
+      return { ...row, values: { ...row.values, content_hash: null, processing_status: status ?? null } }
+    })
+    const modes = this.#parts.authority.capabilities.upsertModes
+    const mode = modes.includes('ifNewer') ? 'ifNewer' : 'replace'
+    try {
+      await this.#parts.authority.upsert({ scope: collection.scope, table: DOCUMENT_TABLE, records, mode })
+    } catch (cause) {
+      const error = VeritasError.from(cause, { role: 'relational' })
+      this.#parts.events.emit('legFailed', {
+        role: 'relational',
+        backend: error.backend ?? 'authority',
+        operation: 'store',
+        error,
+      })
+    }
   }
 
   /** All legs that one engine serves, in its unit of work. Where a batch fails for one document's sake, the others are written without it. */
@@ -288,17 +318,20 @@ export class DocumentWriter {
   ): Promise<ReadonlyMap<RoleName, readonly Outcome[]>> {
     try {
       for (const role of backend.roles) await this.#ensure(role, collection, inputs, signal)
-      return await withRoles(backend, 'store', signal, async (roles, inner) => {
-        const outcomes = new Map<RoleName, readonly Outcome[]>()
-        for (const role of backend.roles) {
-          const answer = await LEG_WRITERS[role](roles, collection.scope, inputs, inner)
-          const failed = answer.find((o) => o.status === 'failed')
-          // Inside a unit of work a document must not be half there: the unit rolls back and is tried without it.
-          if (failed?.status === 'failed' && backend.backend.unitOfWork) throw failed.error
-          outcomes.set(role, answer)
-        }
-        return outcomes
-      })
+      const write = (): Promise<ReadonlyMap<RoleName, readonly Outcome[]>> =>
+        withRoles(backend, 'store', signal, async (roles, inner) => {
+          const outcomes = new Map<RoleName, readonly Outcome[]>()
+          for (const role of backend.roles) {
+            const answer = await LEG_WRITERS[role](roles, collection.scope, inputs, inner)
+            const failed = answer.find((o) => o.status === 'failed')
+            // Inside a unit of work a document must not be half there: the unit rolls back and is tried without it.
+            if (failed?.status === 'failed' && backend.backend.unitOfWork) throw failed.error
+            outcomes.set(role, answer)
+          }
+          return outcomes
+        })
+      // Transactions of neighbouring batches meet at the same placeholders: one after the other they cannot conflict.
+      return await (backend.backend.unitOfWork ? this.#unitOf(backend)(write) : write())
     } catch (cause) {
       const error = VeritasError.from(cause, { backend: backend.name })
       if (error.code === 'ABORTED') throw error
@@ -327,6 +360,12 @@ export class DocumentWriter {
     if (role === 'graph')
       for (const item of items) if ('edges' in item) for (const edge of item.edges.edges) types.add(edge.type)
     await this.#parts.schema.ensure(role, collection, types, signal)
+  }
+
+  #unitOf(backend: ConnectedBackend): LimitFunction {
+    const limit = this.#units.get(backend) ?? pLimit(1)
+    this.#units.set(backend, limit)
+    return limit
   }
 
   #forget(collection: Collection): void {
@@ -398,4 +437,9 @@ export function findRefusals(
   const owners = [...nodes.owners, ...edges.owners]
   for (const issue of roles.graph?.check(nodes.records, edges.records) ?? []) note(owners[issue.index], issue)
   return refusals
+}
+
+/** Whether the authority has a document that a derived store lacks. */
+function isIncomplete(result: StoreResult | undefined): boolean {
+  return result?.legs.relational === 'stored' && Object.values(result.legs).includes('failed')
 }
