@@ -37,7 +37,7 @@ interface CommonOptions extends TestRunner {
   readonly timeoutMs?: number
   /** The most records of the oversized batch. Default 2,500; raise it where a batch of the backend may hold more. */
   readonly maxBatch?: number
-  /** How many filters are compared with the oracle, a role. Default 500. */
+  /** How many filters are compared with the oracle, a role: the known traps (some 450) and at least 100 more. Default 500. */
   readonly filters?: number
 }
 

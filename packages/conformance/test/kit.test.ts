@@ -208,6 +208,17 @@ describe('plugins', () => {
   })
 })
 
+describe('the README', () => {
+  it('names every suite, and no other', async () => {
+    const text = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+    const named = [...text.matchAll(/^\| `([^`]+)` *\|/gm)].map((row) => row[1] ?? '')
+    const roles = ['vector', 'graph', 'relational']
+    const all = named.flatMap((name) => (name.startsWith('….') ? roles.map((role) => role + name.slice(1)) : [name]))
+    const options = ['second', 'skip', 'secrets', 'raw', 'waitForVisibility']
+    expect(all.filter((name) => !options.includes(name)).sort()).toEqual(suites.map((s) => s.name).sort())
+  })
+})
+
 describe('other test runners', () => {
   it('runs under node:test', async () => {
     const [file, hooks] = ['node-test.fixture.ts', 'typescript.mjs'].map((name) => new URL(name, import.meta.url))

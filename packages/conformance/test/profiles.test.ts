@@ -15,6 +15,7 @@ const LITTLE: FilterCapabilities = {
   in: ['string'],
   gte: ['number'],
   lt: ['number'],
+  contains: ['element'],
 }
 
 const weak: Partial<RoleCapabilities> = {

@@ -166,6 +166,9 @@ export function traps(records: readonly Metadata[]): FilterNode[] {
   ranges('mixed', MIXED_BOUNDS)
   for (const value of ELEMENTS)
     filters.push({ op: 'contains', path: typeof value === 'string' ? 'tags' : 'nums', value })
+  // As `parseFilter` marks them on fields that are declared as lists.
+  for (const value of ELEMENTS)
+    filters.push({ op: 'contains', path: typeof value === 'string' ? 'tags' : 'nums', value, in: 'list' })
   for (const value of ELEMENTS.slice(0, 6)) filters.push({ op: 'contains', path: 'mixed', value })
   for (const path of ['s', 'un', 'b', 'd', 'tags', 'mixed', 'nested.x', 'nested.deep', 'missing']) {
     filters.push({ op: 'exists', path, value: true }, { op: 'exists', path, value: false })

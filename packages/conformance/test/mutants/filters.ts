@@ -86,10 +86,10 @@ const WAYS: Readonly<Record<string, Override>> = {
     node.op === 'eq' && node.value === 1 && value === true ? true : undefined,
   ),
   'eq looks into arrays': condition((node, value) =>
-    node.op === 'eq' && Array.isArray(value) ? value.includes(node.value as never) : undefined,
+    node.op === 'eq' && Array.isArray(value) ? value.some((item) => item === node.value) : undefined,
   ),
   'in looks into arrays': condition((node, value) =>
-    node.op === 'in' && Array.isArray(value) ? node.values.some((v) => value.includes(v as never)) : undefined,
+    node.op === 'in' && Array.isArray(value) ? node.values.some((v) => value.some((item) => item === v)) : undefined,
   ),
   'gte is gt': condition((node, value) =>
     node.op === 'gte' && typeof value === 'number' && value === node.value ? false : undefined,

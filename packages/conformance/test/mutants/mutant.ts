@@ -96,7 +96,11 @@ export function mutate(backend: Backend, mutant: Mutant): Backend {
   return { ...whole, roles }
 }
 
-function brokenRole<R extends object>(role: R, methods: Readonly<Record<string, Change>>, check: Mutant['check']): R {
+export function brokenRole<R extends object>(
+  role: R,
+  methods: Readonly<Record<string, Change>>,
+  check?: Mutant['check'],
+): R {
   return new Proxy(role, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name)

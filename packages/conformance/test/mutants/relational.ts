@@ -175,13 +175,6 @@ export const relationalMutants: readonly Mutant[] = [
     { relational: { order: false } },
   ),
 
-  at('transactions', 'nothing is rolled back', {
-    transaction: (_o, _call, _of, work) => (work as Work)(liveRole as RelationalRole),
-    upsert: (o, call, of) => {
-      remember(of)
-      return call(o)
-    },
-  }),
   at('transactions', 'the value is lost', {
     transaction: async (o, call, _of, work) => {
       await call(o, work)
@@ -235,15 +228,3 @@ export const relationalMutants: readonly Mutant[] = [
     { relational: { digest: false } },
   ),
 ]
-
-/** The role outside any transaction, which a broken transaction hands on. */
-let liveRole: Partial<RelationalRole> | undefined
-function remember(of: (method: string) => (o: AnyOptions) => Promise<unknown>): void {
-  liveRole = {
-    upsert: of('upsert') as RelationalRole['upsert'],
-    get: of('get') as RelationalRole['get'],
-    delete: of('delete') as RelationalRole['delete'],
-    capabilities: RELATIONAL_CAPABILITIES,
-  } as Partial<RelationalRole>
-}
-const RELATIONAL_CAPABILITIES = { readAfterWrite: 'immediate' } as RelationalRole['capabilities']
