@@ -21,11 +21,17 @@ export const inBatches = async <T, R>(
   for (let start = 0; start === 0 || start < items.length; start += batchRecords) {
     if (start > 0) await nextTurn()
     const batch = start === 0 && items.length <= batchRecords ? items : items.slice(start, start + batchRecords)
-    const written = await access.write(signal, (transaction) => {
-      if (start === 0) check?.(transaction.session)
-      return write(transaction, batch)
-    })
-    for (const result of written) results.push(result)
+    try {
+      const written = await access.write(signal, (transaction) => {
+        if (start === 0) check?.(transaction.session)
+        return write(transaction, batch)
+      })
+      for (const result of written) results.push(result)
+    } catch (error) {
+      // In a unit of work the batches before this one are not committed, and must not be without it.
+      if (start > 0) access.transaction?.doom(error)
+      throw error
+    }
   }
   return results
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
+import { VeritasError } from '@veritas-db/core/contract'
 import type { SqlValue } from './sql.js'
 
 /** One row of a result, by column name. */
@@ -80,7 +81,7 @@ export class Transaction {
   readonly session: Session
   readonly #states = new Map<unknown, unknown>()
   readonly #beforeCommit: (() => void)[] = []
-  readonly #onRollback: (() => void)[] = []
+  #doom: unknown
 
   constructor(session: Session) {
     this.session = session
@@ -99,17 +100,30 @@ export class Transaction {
     this.#beforeCommit.push(work)
   }
 
-  /** Runs `work` when the transaction, or a call within it, was rolled back. */
-  onRollback(work: () => void): void {
-    this.#onRollback.push(work)
+  /** Makes the transaction fail in the end, as a call in it has failed and left a part of its writes. */
+  doom(cause: unknown): void {
+    this.#doom ??= cause
   }
 
+  /** @throws VeritasError CONFLICT where the transaction is over, or can't commit any more */
+  check(): void {
+    if (!this.session.db.isTransaction)
+      throw new VeritasError({
+        code: 'CONFLICT',
+        message: 'The unit of work is over: its roles cannot be used any more.',
+      })
+    if (this.#doom !== undefined)
+      throw new VeritasError({
+        code: 'CONFLICT',
+        message: 'A write of this unit of work failed half-way, so nothing of it can be committed.',
+        cause: this.#doom,
+      })
+  }
+
+  /** Writes what is left to write. Right before the commit. */
   flush(): void {
+    this.check()
     for (const work of this.#beforeCommit) work()
-  }
-
-  rolledBack(): void {
-    for (const work of this.#onRollback) work()
   }
 }
 

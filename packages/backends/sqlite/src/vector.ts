@@ -94,7 +94,6 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
   const removeSlots = (transaction: Transaction, space: VectorSpace, slots: readonly number[]): number => {
     const writer = recordWriter(transaction, space)
     for (const slot of slots) writer.remove(slot)
-    writer.save()
     return slots.length
   }
 
@@ -156,9 +155,7 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
         const { signal, scope, records, mode = 'replace' } = options
         const write = (transaction: Transaction, batch: readonly VectorRecord[]): Outcome[] => {
           const writer = recordWriter(transaction, collectionOf(transaction.session, scope))
-          const outcomes = batch.map((record) => writer.write(record, mode))
-          writer.save()
-          return outcomes
+          return batch.map((record) => writer.write(record, mode))
         }
         const check = (session: Session): void => {
           const { dimensions } = collectionOf(session, scope).definition

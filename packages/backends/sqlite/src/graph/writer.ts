@@ -72,11 +72,6 @@ export class GraphWriter {
   constructor(transaction: Transaction, space: GraphSpace) {
     this.#sql = statementsOf(transaction.session, graphTables(space))
     this.#textFields = space.definition.textFields
-    transaction.onRollback(() => {
-      this.#ids.clear()
-      this.#bare.clear()
-      this.#types.clear()
-    })
   }
 
   /** Writes a whole node; its edges stay. It has been checked. */

@@ -43,7 +43,7 @@ function answer(session: Session, query: VectorQuery, cache?: MatrixCache): Vect
   if (!space) throw missing(`The collection "${scope.collection}"`, 'ensureCollection')
   checkVector(vector, space.definition.dimensions)
   const state = readState(session, space.id)
-  if (!state || state.rows === 0 || topK === 0) return []
+  if (!state || topK === 0) return []
   const input = { vector, topK, filter: compileJsonFilter(query.filter, 'r', 'metadata', space.definition.paths) }
   const entry = cache?.current(session, space, state)
   if (entry === 'load') return new NeedsLoad(space)

@@ -95,11 +95,6 @@ export class RecordWriter {
     this.#sql.deleteEmbedding.run(slot)
     this.#codes.release(slot)
   }
-
-  /** Saves the counters: to be called at the end of a call, so that they are undone with it. */
-  save(): void {
-    this.#codes.save()
-  }
 }
 
 /** The writer of a collection's records in a transaction. */

@@ -1,7 +1,6 @@
 import { blockRows } from '../kernel/layout.js'
 import { CodeMatrix } from '../kernel/matrix.js'
 import type { Session, Transaction } from '../session.js'
-import type { SqlValue } from '../sql.js'
 import { changesAfter, packSlots } from './change-log.js'
 import { fromBlob, readState, type VectorSpace, type VectorState, type VectorTables, vectorTables } from './store.js'
 
@@ -145,7 +144,6 @@ export class VectorWriter {
   readonly #folded = new Set<number>()
   #book: CodeBook | undefined
   #free: number[] | undefined
-  #broken = false
 
   constructor(transaction: Transaction, space: VectorSpace) {
     this.#session = transaction.session
@@ -153,17 +151,11 @@ export class VectorWriter {
     this.tables = vectorTables(space)
     this.#state = readState(this.#session, space.id) as VectorState
     transaction.beforeCommit(() => this.#flush())
-    transaction.onRollback(() => {
-      // A call within the transaction was undone: what it changed is read anew.
-      this.#book = undefined
-      this.#folded.clear()
-      this.#broken = true
-    })
   }
 
   /** The slot that the next new record gets. */
   next(): number {
-    const state = this.#current()
+    const state = this.#state
     if (state.free === 0) return state.high
     if (!this.#free?.length) {
       // From the end, so that the lowest slot is used first.
@@ -177,7 +169,7 @@ export class VectorWriter {
 
   /** Takes the slot that `next` gave. */
   take(slot: number): void {
-    const state = this.#current()
+    const state = this.#state
     state.rows++
     if (slot === state.high) state.high++
     else {
@@ -189,7 +181,6 @@ export class VectorWriter {
 
   /** Notes that a slot holds this vector now, or none. */
   changed(slot: number, vector: Float32Array | undefined): void {
-    this.#current()
     this.#touched.add(slot)
     this.#folded.delete(chunkOf(slot))
     this.#book ??= bookOf(this.#session, this.#space)
@@ -204,30 +195,12 @@ export class VectorWriter {
 
   /** Frees the slot of a deleted record. */
   release(slot: number): void {
-    const state = this.#current()
+    const state = this.#state
     state.rows--
     state.free++
     this.#free = undefined
     this.#session.run(`INSERT INTO ${this.tables.free} (slot) VALUES (?)`, slot)
     this.changed(slot, undefined)
-  }
-
-  #current(): VectorState {
-    if (!this.#broken) return this.#state
-    // Of the state in the database only the calls before the one undone are missing, and those were saved by `save`.
-    Object.assign(this.#state, readState(this.#session, this.#space.id))
-    this.#free = undefined
-    this.#broken = false
-    return this.#state
-  }
-
-  /** Saves the counters, so that they are undone together with a call that is undone. */
-  save(): void {
-    const { rows, high, free } = this.#state
-    this.#session.run(
-      'UPDATE veritas_vector_state SET row_count = ?, high = ?, free = ? WHERE space = ?',
-      ...([rows, high, free, this.#space.id] satisfies SqlValue[]),
-    )
   }
 
   #flush(): void {
@@ -236,7 +209,7 @@ export class VectorWriter {
     const space = this.#space.id
     // Dropped within the same transaction.
     if (!readState(session, space)) return
-    const state = this.#current()
+    const state = this.#state
     const seq = state.seq + 1
     const book = this.#book ?? bookOf(session, this.#space)
     const full = Math.floor(state.high / blockRows)
@@ -265,7 +238,10 @@ export class VectorWriter {
       state.floor = upTo
     }
     state.seq = seq
-    session.run('UPDATE veritas_vector_state SET seq = ?, floor = ? WHERE space = ?', seq, state.floor, space)
+    session.run(
+      'UPDATE veritas_vector_state SET row_count = ?, high = ?, free = ?, seq = ?, floor = ? WHERE space = ?',
+      ...[state.rows, state.high, state.free, seq, state.floor, space],
+    )
   }
 }
 
