@@ -1,0 +1,209 @@
+import {
+  type CollectionDefinition,
+  type CollectionInfo,
+  checkScope,
+  type FieldType,
+  type Metric,
+  physicalName,
+  type Scope,
+  VeritasError,
+} from '@veritas-db/core/contract'
+import type { Collection } from 'weaviate-client'
+import type { WeaviateConfig } from './config.js'
+import type { Session } from './connection.js'
+import { baseProperties, rangePropertyOf } from './encode.js'
+import { isConflict, isNotFound } from './errors.js'
+import { rangeProperty } from './filter.js'
+
+/** A collection as it was found. */
+export interface Known {
+  readonly name: string
+  readonly definition: CollectionDefinition
+  /** The names of its properties. Others may have added some since. */
+  readonly properties: Set<string>
+}
+
+export const distances: Readonly<Record<Metric, 'cosine' | 'dot' | 'l2-squared'>> = {
+  cosine: 'cosine',
+  dot: 'dot',
+  euclidean: 'l2-squared',
+}
+
+/** The collections of one prefix, and what is remembered of them. */
+export class Collections {
+  readonly #config: WeaviateConfig
+  readonly #known = new Map<string, Known>()
+
+  constructor(config: WeaviateConfig) {
+    this.#config = config
+  }
+
+  async ensure(session: Session, scope: Scope, definition: CollectionDefinition): Promise<void> {
+    const name = this.#name(scope)
+    let known = await this.#read(session, name)
+    if (!known) {
+      await this.#create(session, name, scope, definition)
+      known = await this.#read(session, name)
+      if (!known) throw missing(scope)
+    }
+    const { dimensions, metric, fields = {} } = known.definition
+    if (dimensions !== definition.dimensions || metric !== definition.metric)
+      throw new VeritasError({
+        code: 'CONFLICT',
+        message: `The collection ${describe(scope)} has ${dimensions} dimensions and the metric ${metric}, not ${definition.dimensions} and ${definition.metric}: drop it first, or use another name.`,
+      })
+    const added = Object.entries(definition.fields ?? {}).filter(([path]) => !Object.hasOwn(fields, path))
+    let now: CollectionDefinition = known.definition
+    if (added.length > 0) {
+      now = { dimensions, metric, fields: { ...fields, ...Object.fromEntries(added) } }
+      await session.rest(
+        this.handle(session, known).config.update({ description: encodeInfo(this.#config.prefix, scope, now) }),
+      )
+      await this.addRanges(session, known, rangesOf(now.fields))
+    }
+    this.#known.set(name, { ...known, definition: now })
+  }
+
+  async drop(session: Session, scope: Scope): Promise<void> {
+    const name = this.#name(scope)
+    this.#known.delete(name)
+    // One that is not there is no error to the server either.
+    await session.rest(session.client.collections.delete(name))
+  }
+
+  async list(session: Session): Promise<CollectionInfo[]> {
+    const all = await session.rest(session.client.collections.listAll())
+    return all.flatMap(({ description }) => infoOf(this.#config.prefix, description) ?? [])
+  }
+
+  /**
+   * Runs `work` on the collection. What is remembered may be gone and made anew by somebody else: then it is looked up again.
+   * @param fresh whether to look it up in any case, as before writes, which must not reach a collection of another time
+   */
+  async use<T>(session: Session, scope: Scope, work: (collection: Collection, known: Known) => Promise<T>): Promise<T> {
+    const name = this.#name(scope)
+    const remembered = this.#known.get(name)
+    if (remembered) {
+      try {
+        return await work(this.handle(session, remembered), remembered)
+      } catch (error) {
+        // Whatever went wrong: perhaps the collection is another one by now.
+        this.#known.delete(name)
+        if (!isNotFound(error)) throw error
+      }
+    }
+    const found = await this.#read(session, name)
+    if (!found) throw missing(scope)
+    this.#known.set(name, found)
+    return work(this.handle(session, found), found)
+  }
+
+  handle(session: Session, { name }: Known): Collection {
+    const collection = session.client.collections.use(name)
+    const { consistency } = this.#config
+    return consistency ? collection.withConsistency(consistency) : collection
+  }
+
+  /** Adds properties for ranges where the collection lacks them. */
+  async addRanges(session: Session, known: Known, names: Iterable<string>): Promise<void> {
+    for (const name of new Set(names)) {
+      if (known.properties.has(name)) continue
+      try {
+        await session.rest(this.handle(session, known).config.addProperty(rangePropertyOf(name)))
+      } catch (error) {
+        // Somebody else was faster.
+        if (!isConflict(error)) throw error
+      }
+      known.properties.add(name)
+    }
+  }
+
+  /** Whether the collection has the properties, by the server's word where it is not remembered that it does. */
+  async refresh(session: Session, known: Known, names: readonly string[]): Promise<void> {
+    if (names.every((name) => known.properties.has(name))) return
+    const found = await this.#read(session, known.name)
+    for (const name of found?.properties ?? []) known.properties.add(name)
+  }
+
+  #name(scope: Scope): string {
+    checkScope(scope)
+    const name = physicalName(this.#config.prefix, scope)
+    return name.charAt(0).toUpperCase() + name.slice(1)
+  }
+
+  async #create(session: Session, name: string, scope: Scope, definition: CollectionDefinition): Promise<void> {
+    const { prefix, hnsw, replicas } = this.#config
+    const ranges = rangesOf(definition.fields ?? {}).map((range) => ({
+      ...rangePropertyOf(range),
+      dataType: ['number'],
+    }))
+    try {
+      await session.rest(
+        session.client.collections.createFromSchema({
+          class: name,
+          description: encodeInfo(prefix, scope, definition),
+          vectorConfig: {
+            default: {
+              vectorizer: { none: {} },
+              vectorIndexType: 'hnsw',
+              vectorIndexConfig: { distance: distances[definition.metric], ...hnsw },
+            },
+          },
+          // Every word of a text can be looked for.
+          invertedIndexConfig: { stopwords: { preset: 'none' } },
+          ...(replicas !== undefined && { replicationConfig: { factor: replicas, asyncEnabled: false } }),
+          properties: [...baseProperties, ...ranges],
+        }),
+      )
+    } catch (error) {
+      // Somebody else was faster.
+      if (!isConflict(error)) throw error
+    }
+  }
+
+  async #read(session: Session, name: string): Promise<Known | undefined> {
+    try {
+      const found = await session.rest(session.client.collections.exportToJson(name))
+      const info = infoOf(this.#config.prefix, found.description)
+      if (!info) throw notOurs(name)
+      const { dimensions, metric, fields = {} } = info
+      const properties = new Set((found.properties ?? []).flatMap((property) => property.name ?? []))
+      return { name, definition: { dimensions, metric, fields }, properties }
+    } catch (error) {
+      if (isNotFound(error)) return undefined
+      throw error
+    }
+  }
+}
+
+const rangesOf = (fields: Readonly<Record<string, FieldType>> = {}): string[] =>
+  Object.entries(fields).flatMap(([path, type]) =>
+    type === 'number' || type === 'date' ? [rangeProperty(path, type)] : [],
+  )
+
+const describe = ({ tenant, collection, incarnation }: Scope): string =>
+  `"${collection}"${tenant === undefined ? '' : ` of the tenant "${tenant}"`}${incarnation ? `, incarnation ${incarnation}` : ''}`
+
+const missing = (scope: Scope): VeritasError =>
+  new VeritasError({
+    code: 'NOT_FOUND',
+    message: `The collection ${describe(scope)} is not there: make it with ensureCollection first.`,
+  })
+
+const notOurs = (name: string): VeritasError =>
+  new VeritasError({
+    code: 'CONFLICT',
+    message: `There is a collection ${name} that VERITAS did not make: remove it, or set another prefix.`,
+  })
+
+/** What a collection is, as the text of its description. */
+const encodeInfo = (prefix: string, scope: Scope, { dimensions, metric, fields = {} }: CollectionDefinition): string =>
+  JSON.stringify({ veritas: 1, prefix, scope, dimensions, metric, fields })
+
+const infoOf = (prefix: string, description: string | undefined): CollectionInfo | undefined => {
+  if (!description?.startsWith('{"veritas":1,')) return undefined
+  const info = JSON.parse(description) as CollectionInfo & { readonly prefix: string }
+  if (info.prefix !== prefix) return undefined
+  const { scope, dimensions, metric, fields } = info
+  return { scope, dimensions, metric, fields: fields ?? {} }
+}

@@ -1,0 +1,270 @@
+import { connect as connectSocket } from 'node:net'
+import {
+  type CallOptions,
+  type ProbeResult,
+  type RoleName,
+  throwIfAborted,
+  VeritasError,
+} from '@veritas-db/core/contract'
+import type { ClientParams, WeaviateClient } from 'weaviate-client'
+import type { WeaviateConfig } from './config.js'
+import { backendName, StatusError, toVeritasError, untilAborted } from './errors.js'
+
+const injected = new WeakMap<WeaviateClient, number>()
+let injectedCount = 0
+const numberOf = (client: WeaviateClient): number => {
+  const number = injected.get(client) ?? ++injectedCount
+  injected.set(client, number)
+  return number
+}
+
+/** One call. */
+export interface Session {
+  readonly client: WeaviateClient
+  readonly signal: AbortSignal | undefined
+  /** Whether a part of the call's work has been done, so that its failure leaves that part behind. */
+  changed: boolean
+  /** Runs a request over gRPC, which ends when the signal fires or nothing listens there. */
+  grpc<T>(request: (signal: AbortSignal) => Promise<T>): Promise<T>
+  /** Runs a request over REST, which is left to itself when the signal fires: the client knows no signals there. */
+  rest<T>(request: Promise<T>): Promise<T>
+  /** Posts to the REST API what the client has no method for, such as a path like `/batch/objects`. */
+  post(path: string, body: unknown): Promise<unknown>
+}
+
+/** What a call says of itself, for its errors. */
+export interface Call extends CallOptions {
+  readonly operation: string
+  readonly role?: RoleName
+  /** Whether it changes anything. */
+  readonly write?: boolean
+}
+
+/** How long a request over gRPC may take before it is asked whether anybody listens, in milliseconds. */
+const WATCH_AFTER_MS = 250
+
+/** The way to one server: opened once, and closed when the last call has ended. */
+export class Connection {
+  readonly engineId: string
+  readonly #config: WeaviateConfig
+  readonly #target: string
+  readonly #grpc: { readonly host: string; readonly port: number; readonly secure: boolean }
+  readonly #queryTimeoutMs: number
+  readonly #running = new Set<Promise<unknown>>()
+  #opening: Promise<void> | undefined
+  #client: WeaviateClient | undefined
+  #closed = false
+
+  constructor(config: WeaviateConfig, queryTimeoutMs: number) {
+    const { client, url } = config
+    this.#config = config
+    this.#target = client ? "the injected client's address" : withPort(url)
+    this.#grpc = grpcAddress(config)
+    this.#queryTimeoutMs = queryTimeoutMs
+    this.engineId = client ? `weaviate:injected:${numberOf(client)}` : `weaviate:${withPort(url)}`
+  }
+
+  async connect(options: CallOptions = {}): Promise<void> {
+    const { signal } = options
+    throwIfAborted(signal)
+    if (this.#closed) throw closedError()
+    this.#opening ??= this.#open(signal).catch((error: unknown) => {
+      this.#opening = undefined
+      throw error
+    })
+    await this.#opening
+  }
+
+  async probe(options: CallOptions = {}): Promise<ProbeResult> {
+    return this.run({ ...options, operation: 'probe' }, async (session) => {
+      const { version } = await session.rest(session.client.getMeta())
+      return { product: 'Weaviate', version: version === undefined || version === '' ? 'unknown' : version }
+    })
+  }
+
+  /** Waits for what is under way, then closes the client, unless it was injected. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.allSettled([...this.#running])
+    const client = this.#client
+    this.#client = undefined
+    if (client && !this.#config.client) await shut(client)
+  }
+
+  /** Runs one call, which `close` waits for, and explains its errors. */
+  run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
+    const promise = this.#run(call, work)
+    this.#running.add(promise)
+    const forget = (): void => {
+      this.#running.delete(promise)
+    }
+    promise.then(forget, forget)
+    return promise
+  }
+
+  async #run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
+    const { signal } = call
+    let session: Session | undefined
+    try {
+      throwIfAborted(signal)
+      if (this.#closed) throw closedError()
+      const client = this.#client
+      if (!client)
+        throw new VeritasError({ code: 'CONNECTION', message: 'Weaviate is not connected: call connect() first.' })
+      session = {
+        client,
+        signal,
+        changed: false,
+        grpc: (request) => this.#watched(signal, request),
+        rest: (request) => untilAborted(signal, request),
+        post: (path, body) => this.#post(client, path, body, signal),
+      }
+      return await work(session)
+    } catch (error) {
+      throw toVeritasError(error, { ...call, target: this.#target, changed: session?.changed ?? false })
+    }
+  }
+
+  async #post(client: WeaviateClient, path: string, body: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+    const { bearerToken, headers: own } = await untilAborted(signal, client.getConnectionDetails())
+    const headers = new Headers(own)
+    headers.set('content-type', 'application/json')
+    if (bearerToken !== undefined) headers.set('authorization', bearerToken)
+    const url = `${this.#config.url.replace(/\/+$/, '')}/v1${path}`
+    const response = await fetch(url, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+      ...(signal && { signal }),
+    })
+    if (!response.ok) throw new StatusError(response.status, await response.text())
+    return response.json()
+  }
+
+  /**
+   * The client tries a request over gRPC five times where the server is unavailable, 15 s in all, and that cannot be turned off.
+   * So a request that takes longer than a moment is ended where nobody listens at the address.
+   */
+  async #watched<T>(signal: AbortSignal | undefined, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController()
+    const ending = signal ? AbortSignal.any([signal, controller.signal]) : controller.signal
+    const timer = setTimeout(() => {
+      this.#reach().catch((error: unknown) => controller.abort(error))
+    }, WATCH_AFTER_MS)
+    try {
+      return await untilAborted(ending, request(ending))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Rejects where nobody listens at the address of gRPC. @throws VeritasError CONNECTION */
+  async #reach(signal?: AbortSignal): Promise<void> {
+    // Where that of an injected client is, or what a proxy connects to, is not known.
+    if (this.#config.client || this.#config.grpcProxyUrl !== undefined) return
+    const { host, port } = this.#grpc
+    await new Promise<void>((resolve, reject) => {
+      const socket = connectSocket({ host: host.replace(/^\[|\]$/g, ''), port, ...(signal && { signal }) })
+      socket.once('connect', () => {
+        socket.destroy()
+        resolve()
+      })
+      socket.once('error', (cause: NodeJS.ErrnoException) => {
+        const code = 'CONNECTION'
+        const message = `Weaviate's gRPC at ${host}:${port} cannot be reached: ${cause.code ?? cause.message}. Check the option grpc.`
+        reject(new VeritasError({ code, message, backend: backendName, cause }))
+      })
+    })
+  }
+
+  async #open(signal: AbortSignal | undefined): Promise<void> {
+    const timeoutMs = this.#config.connectTimeoutMs ?? this.#queryTimeoutMs
+    const limit = AbortSignal.timeout(timeoutMs)
+    const ending = signal ? AbortSignal.any([signal, limit]) : limit
+    let client: WeaviateClient | undefined
+    try {
+      client = this.#config.client ?? (await this.#make())
+      // The schema needs good credentials and a leader.
+      await untilAborted(ending, client.collections.exists('Veritas'))
+      await this.#reach(ending)
+      this.#client = client
+    } catch (error) {
+      if (client && !this.#config.client) await shut(client)
+      if (limit.aborted && !signal?.aborted)
+        throw new VeritasError({
+          code: 'CONNECTION',
+          backend: backendName,
+          operation: 'connect',
+          message: `Weaviate at ${this.#target} did not answer within ${timeoutMs} ms.`,
+          cause: error,
+        })
+      throw toVeritasError(error, { target: this.#target, operation: 'connect', signal })
+    }
+  }
+
+  async #make(): Promise<WeaviateClient> {
+    const { default: weaviate } = await import('weaviate-client')
+    const config = this.#config
+    const url = new URL(config.url)
+    const secure = url.protocol === 'https:'
+    const seconds = Math.ceil(this.#queryTimeoutMs / 1000) + 1
+    const auth = authOf(weaviate, config)
+    const params: ClientParams = {
+      connectionParams: {
+        http: {
+          host: url.hostname,
+          port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+          secure,
+          path: url.pathname.replace(/\/+$/, ''),
+        },
+        grpc: this.#grpc,
+      },
+      headers: Object.fromEntries(Object.entries(config.headers ?? {}).map(([name, value]) => [name, value.reveal()])),
+      // Longer than the manager's, which is the one that should end a call.
+      timeout: { init: seconds, query: seconds, insert: seconds },
+      // We check ourselves: those of the client hide why they failed.
+      skipInitChecks: true,
+      ...(auth !== undefined && { auth }),
+      ...(config.grpcProxyUrl !== undefined && { proxies: { grpc: config.grpcProxyUrl } }),
+    }
+    return weaviate.client(params)
+  }
+}
+
+type Weaviate = typeof import('weaviate-client')['default']
+
+const authOf = (weaviate: Weaviate, config: WeaviateConfig): ClientParams['auth'] => {
+  const { apiKey, username, password, clientSecret, accessToken, refreshToken, expiresInSeconds } = config
+  const scopes = config.scopes ? { scopes: [...config.scopes] } : {}
+  if (apiKey) return new weaviate.ApiKey(apiKey.reveal())
+  if (username !== undefined && password)
+    return new weaviate.AuthUserPasswordCredentials({ username, password: password.reveal(), ...scopes })
+  if (clientSecret) return new weaviate.AuthClientCredentials({ clientSecret: clientSecret.reveal(), ...scopes })
+  if (accessToken)
+    return new weaviate.AuthAccessTokenCredentials({
+      accessToken: accessToken.reveal(),
+      expiresIn: expiresInSeconds,
+      ...(refreshToken && { refreshToken: refreshToken.reveal() }),
+    })
+  return undefined
+}
+
+const shut = async (client: WeaviateClient): Promise<void> => {
+  client.oidcAuth?.stopTokenRefresh()
+  await client.close()
+}
+
+const closedError = (): VeritasError =>
+  new VeritasError({ code: 'CONNECTION', message: 'The connection to Weaviate has been closed.', retryable: false })
+
+/** Host and port of a URL, also where the port is the protocol's own. */
+const withPort = (url: string): string => {
+  const { hostname, port, protocol } = new URL(url)
+  return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
+}
+
+const grpcAddress = (config: WeaviateConfig): { host: string; port: number; secure: boolean } => {
+  const { hostname, protocol } = new URL(config.url)
+  const [, host = hostname, port = '50051'] = /^(.*):(\d+)$/.exec(config.grpc ?? '') ?? []
+  return { host, port: Number(port), secure: config.grpcSecure ?? protocol === 'https:' }
+}

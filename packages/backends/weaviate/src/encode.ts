@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto'
+import {
+  asKey,
+  asVersion,
+  decodeMetadata,
+  encodeMetadata,
+  type Metadata,
+  type RecordHead,
+  type VectorMatch,
+  type VectorRecord,
+  VeritasError,
+} from '@veritas-db/core/contract'
+import { elementFacet, FACETS, presence, rangeProperty, scalarFacet } from './filter.js'
+
+/** The properties of every collection that are always read. */
+export const HEAD_PROPERTIES = ['key', 'version', 'ordinal', 'documentId'] as const
+
+/**
+ * A property of type object that stays empty. A server whose auto-schema is on makes a collection for an object whose
+ * collection is gone, and a late write would bring a dropped one back; this property is one that it cannot make up, and so it
+ * refuses the object instead.
+ */
+const GUARD = 'guard'
+
+/** The properties that every collection has, as the server's schema describes them. */
+export const baseProperties: readonly Readonly<Record<string, unknown>>[] = [
+  { name: 'key', dataType: ['text'], tokenization: 'field', indexFilterable: true, indexSearchable: false },
+  { name: 'version', dataType: ['text'], tokenization: 'field', indexFilterable: true, indexSearchable: false },
+  { name: 'ordinal', dataType: ['int'], indexFilterable: false },
+  { name: 'documentId', dataType: ['text'], tokenization: 'field', indexFilterable: false, indexSearchable: false },
+  { name: 'text', dataType: ['text'], tokenization: 'word', indexFilterable: false, indexSearchable: true },
+  { name: 'metadata', dataType: ['text'], tokenization: 'field', indexFilterable: false, indexSearchable: false },
+  { name: FACETS, dataType: ['text[]'], tokenization: 'field', indexFilterable: true, indexSearchable: false },
+  {
+    name: GUARD,
+    dataType: ['object'],
+    indexFilterable: false,
+    nestedProperties: [{ name: 'nothing', dataType: ['text'], indexFilterable: false, indexSearchable: false }],
+  },
+]
+
+/** A property for ranges of one path. */
+export const rangePropertyOf = (
+  name: string,
+): { name: string; dataType: 'number'; indexFilterable: boolean; indexRangeFilters: boolean } => ({
+  name,
+  dataType: 'number',
+  indexFilterable: false,
+  indexRangeFilters: true,
+})
+
+const NAMESPACE = Buffer.from('6f2c6e0e7d6b5c4ba1d57ae1c70f6b1d', 'hex')
+
+/** The UUID (version 5) of a record: the same for the same key, version and ordinal. */
+export const recordUuid = ({ key, version, ordinal }: Required<RecordHead>): string => {
+  const bytes = createHash('sha1').update(NAMESPACE).update(`${key}.${version}.${ordinal}`).digest().subarray(0, 16)
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x50
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80
+  const hex = bytes.toString('hex')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}
+
+/** A record as it is sent. */
+export interface Entry {
+  readonly id: string
+  readonly vector: Float32Array
+  readonly properties: Readonly<Record<string, unknown>>
+  /** Its properties for ranges, which the collection may lack. */
+  readonly ranges: readonly string[]
+}
+
+export const toEntry = (record: VectorRecord): Entry => {
+  const facets = new Set<string>()
+  const ranges: Record<string, number> = {}
+  collect(record.metadata, '', facets, ranges)
+  return {
+    id: recordUuid(record),
+    vector: record.vector,
+    ranges: Object.keys(ranges),
+    properties: {
+      key: record.key,
+      version: record.version,
+      ordinal: record.ordinal,
+      documentId: record.documentId,
+      ...(record.text !== undefined && { text: record.text }),
+      metadata: encodeMetadata(record.metadata),
+      [GUARD]: {},
+      ...(facets.size > 0 && { [FACETS]: [...facets] }),
+      ...ranges,
+    },
+  }
+}
+
+const collect = (metadata: Metadata, prefix: string, facets: Set<string>, ranges: Record<string, number>): void => {
+  for (const [field, value] of Object.entries(metadata)) {
+    if (value === null || value === undefined) continue
+    const path = prefix + field
+    facets.add(presence(path))
+    if (Array.isArray(value)) {
+      for (const element of value) facets.add(elementFacet(path, element))
+    } else if (typeof value === 'object' && !(value instanceof Date)) {
+      collect(value as Metadata, `${path}.`, facets, ranges)
+    } else {
+      const scalar = value as string | number | boolean | Date
+      facets.add(scalarFacet(path, scalar))
+      if (scalar instanceof Date) ranges[rangeProperty(path, 'date')] = scalar.getTime()
+      else if (typeof scalar === 'number') ranges[rangeProperty(path, 'number')] = scalar
+    }
+  }
+}
+
+/** What an entry takes in a request, in bytes of JSON. A number of a vector has some 20 digits there. */
+export const wireBytes = ({ vector, properties }: Entry): number =>
+  Buffer.byteLength(JSON.stringify(properties)) + vector.length * 22 + 160
+
+/** An object as the server gives it. */
+export interface StoredObject {
+  readonly uuid: string
+  readonly properties: Readonly<Record<string, unknown>>
+  readonly vectors?: unknown
+}
+
+/** What of a record is wanted. */
+export interface Include {
+  readonly metadata?: boolean
+  readonly text?: boolean
+  readonly vector?: boolean
+}
+
+export const headOf = ({ properties, uuid }: StoredObject): Required<RecordHead> => {
+  const { key, version, ordinal } = properties
+  if (typeof key !== 'string' || typeof version !== 'string' || typeof ordinal !== 'number')
+    throw new VeritasError({
+      code: 'CONFLICT',
+      message: `The collection holds an object that VERITAS did not write: ${uuid}.`,
+    })
+  return { key: asKey(key), version: asVersion(version), ordinal }
+}
+
+export const recordOf = (object: StoredObject, include: Include): Omit<VectorMatch, 'score'> => {
+  const { documentId, text, metadata } = object.properties
+  const vector = include.vector ? vectorOf(object.vectors) : undefined
+  return {
+    ...headOf(object),
+    documentId: typeof documentId === 'string' ? documentId : '',
+    ...(include.metadata && { metadata: typeof metadata === 'string' ? decodeMetadata(metadata) : {} }),
+    ...(include.text && typeof text === 'string' && { text }),
+    ...(vector && { vector }),
+  }
+}
+
+const vectorOf = (vectors: unknown): Float32Array | undefined => {
+  if (typeof vectors !== 'object' || vectors === null || !('default' in vectors)) return undefined
+  return Array.isArray(vectors.default) ? Float32Array.from(vectors.default) : undefined
+}
