@@ -148,13 +148,19 @@ export class Connection {
   /** Begins a stream transaction. */
   async begin(call: Call, locks: Locks): Promise<TransactionSession> {
     const collections = { write: [...(locks.write ?? [])], exclusive: [...(locks.exclusive ?? [])] }
-    // Waiting for locks happens here, so the request goes through the pool.
-    const begun = await this.request(call, (client) => client.beginTransaction(collections))
-    return new TransactionSession(
-      this,
-      this.#ready.transactions.transaction(begun.id),
-      new Set([...collections.write, ...collections.exclusive]),
-    )
+    const { pool, transactions } = this.#ready
+    throwIfAborted(call.signal)
+    // Waiting for locks happens here, so the request goes through the pool; the server stops waiting when we do.
+    const beginning = pool.beginTransaction(collections, { lockTimeout: this.timeoutMs / 1000 })
+    try {
+      const { id } = await this.run(call, () => beginning)
+      const declared = new Set([...collections.write, ...collections.exclusive])
+      return new TransactionSession(this, transactions.transaction(id), declared)
+    } catch (error) {
+      // Aborted while it began, it would keep its locks until the server gives it up.
+      beginning.then((begun) => begun.abort()).catch(() => undefined)
+      throw error
+    }
   }
 
   /** Runs work in a stream transaction that commits when it resolves and is aborted when it rejects. */
