@@ -11,7 +11,7 @@ export type Field =
   /** nowhere: always null */
   | { readonly kind: 'none' }
   /** a column of one type: text, float8, boolean or timestamptz */
-  | { readonly kind: 'column'; readonly sql: string; readonly type: ScalarType }
+  | { readonly kind: 'column'; readonly sql: string; readonly type: ScalarType; readonly index?: boolean }
   /** inside a JSONB column, a path of fields below it; `type` where the path is declared */
   | { readonly kind: 'json'; readonly sql: string; readonly path: readonly string[]; readonly type?: FieldType }
 
@@ -44,6 +44,9 @@ const typeOf = (value: Scalar): ScalarType => (value instanceof Date ? 'date' : 
 
 const firstCharacters = (text: string): string =>
   text.length <= INDEXED_CHARACTERS ? text : Array.from(text).slice(0, INDEXED_CHARACTERS).join('')
+
+/** Whether a text is shorter than what an index holds. */
+const isShort = (text: string): boolean => text.length < INDEXED_CHARACTERS
 
 const COMPARISON = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
 /** What must hold of the indexed start of a text where the comparison holds of the whole. */
@@ -97,73 +100,113 @@ export const compileFilter = (node: FilterNode, resolve: (path: string) => Field
     if (n.op === 'in' && n.values.length === 0) return 'false'
     if (field.kind === 'none')
       return (n.op === 'eq' && n.value === null) || (n.op === 'in' && n.values.includes(null)) ? 'true' : 'false'
-    return field.kind === 'column' ? onColumn(n, field.sql, field.type) : onJson(n, json(n.path, field), field.type)
+    return field.kind === 'column' ? onColumn(n, field) : onJson(n, json(n.path, field), field.type)
   }
 
-  /** Conditions on an expression of one type that is null where there is no value of it. */
-  const onTyped = (
-    n: Condition,
-    sql: string,
-    type: ScalarType,
-    sqlType: string,
-    native: (v: Scalar) => unknown,
-  ): string => {
-    const fits = (value: Scalar | null): value is Scalar => value !== null && typeOf(value) === type
+  /** Conditions on an expression that is a text or null; `start`: conditions on its indexed start come first. */
+  const onText = (n: Condition, sql: string, start: boolean): string => {
+    const text = (value: string): string => bind(value, 'text')
+    const both = (short: boolean, ofStart: () => string, ofWhole: () => string): string => {
+      if (!start) return ofWhole()
+      // What holds of the start of a text and a value shorter than that holds of the whole.
+      return short ? ofStart() : `(${ofStart()} AND ${ofWhole()})`
+    }
+    const head = indexedText(sql)
     switch (n.op) {
       case 'eq': {
-        if (!fits(n.value)) return 'false'
-        const whole = `${sql} = ${bind(native(n.value), sqlType)}`
-        return type === 'string'
-          ? `(${indexedText(sql)} = ${bind(firstCharacters(n.value as string), 'text')} AND ${whole})`
-          : whole
+        const { value } = n
+        if (typeof value !== 'string') return 'false'
+        return both(
+          isShort(value),
+          () => `${head} = ${text(firstCharacters(value))}`,
+          () => `${sql} = ${text(value)}`,
+        )
       }
       case 'in': {
-        const values = n.values.filter(fits)
+        const values = n.values.filter((v) => typeof v === 'string')
         if (values.length === 0) return 'false'
-        const whole = `${sql} = ANY(${bind(list(values, type, native), `${sqlType}[]`)})`
-        if (type !== 'string') return whole
-        const starts = [...new Set((values as string[]).map(firstCharacters))]
-        return `(${indexedText(sql)} = ANY(${bind(starts, 'text[]')}) AND ${whole})`
+        return both(
+          values.every(isShort),
+          () => `${head} = ANY(${bind([...new Set(values.map(firstCharacters))], 'text[]')})`,
+          () => `${sql} = ANY(${bind(values, 'text[]')})`,
+        )
       }
       case 'gt':
       case 'gte':
       case 'lt':
       case 'lte': {
-        if (!fits(n.value)) return 'false'
-        const whole = `${sql} ${COMPARISON[n.op]} ${bind(native(n.value), sqlType)}`
-        if (type !== 'string') return whole
-        const start = bind(firstCharacters(n.value as string), 'text')
-        return `(${indexedText(sql)} ${START_COMPARISON[n.op]} ${start} AND ${whole})`
+        const { op, value } = n
+        if (typeof value !== 'string') return 'false'
+        const short = isShort(value)
+        return both(
+          short,
+          () => `${head} ${short ? COMPARISON[op] : START_COMPARISON[op]} ${text(firstCharacters(value))}`,
+          () => `${sql} ${COMPARISON[op]} ${text(value)}`,
+        )
       }
       case 'startsWith': {
-        if (type !== 'string') return 'false'
-        const start = firstCharacters(n.value)
-        const next = successor(start)
-        const above = `${indexedText(sql)} >= ${bind(start, 'text')}`
-        const below = next === undefined ? '' : ` AND ${indexedText(sql)} < ${bind(next, 'text')}`
-        return `(${above}${below} AND starts_with(${sql}, ${bind(n.value, 'text')}))`
+        const prefix = firstCharacters(n.value)
+        const next = successor(prefix)
+        return both(
+          isShort(n.value) && next !== undefined,
+          () => `${head} >= ${text(prefix)}${next === undefined ? '' : ` AND ${head} < ${text(next)}`}`,
+          () => `starts_with(${sql}, ${text(n.value)})`,
+        )
       }
       case 'contains':
-        return type === 'string' && typeof n.value === 'string' && n.in !== 'list'
-          ? `strpos(${sql}, ${bind(n.value, 'text')}) > 0`
-          : 'false'
+        return typeof n.value === 'string' && n.in !== 'list' ? `strpos(${sql}, ${text(n.value)}) > 0` : 'false'
       default:
         throw new TypeError(`unexpected condition ${n.op}`)
     }
   }
 
-  const onColumn = (n: Condition, column: string, type: ScalarType): string => {
+  /** Conditions on an expression of another type that is null where there is no value of it. */
+  const onTyped = (
+    n: Condition,
+    sql: string,
+    type: Exclude<ScalarType, 'string'>,
+    sqlType: string,
+    native: (v: Scalar) => unknown,
+  ): string => {
+    const fits = (value: Scalar | null): value is Scalar => value !== null && typeOf(value) === type
+    switch (n.op) {
+      case 'eq':
+        return fits(n.value) ? `${sql} = ${bind(native(n.value), sqlType)}` : 'false'
+      case 'in': {
+        const values = n.values.filter(fits)
+        return values.length === 0 ? 'false' : `${sql} = ANY(${bind(list(values, type, native), `${sqlType}[]`)})`
+      }
+      case 'gt':
+      case 'gte':
+      case 'lt':
+      case 'lte':
+        return fits(n.value) ? `${sql} ${COMPARISON[n.op]} ${bind(native(n.value), sqlType)}` : 'false'
+      case 'contains':
+      case 'startsWith':
+        return 'false'
+      default:
+        throw new TypeError(`unexpected condition ${n.op}`)
+    }
+  }
+
+  const onColumn = (n: Condition, { sql: column, type, index }: Extract<Field, { kind: 'column' }>): string => {
     if (n.op === 'exists') return `${column} IS NOT NULL`
     if (n.op === 'eq' && n.value === null) return `${column} IS NULL`
-    const sql = type === 'string' ? `${column} COLLATE "C"` : column
-    const typed = onTyped(n, sql, type, COLUMN_TYPES[type], (v) => (v instanceof Date ? encodeTimestamp(v) : v))
+    const native = (v: Scalar): unknown => (v instanceof Date ? encodeTimestamp(v) : v)
+    const typed =
+      type === 'string'
+        ? onText(n, `${column} COLLATE "C"`, index === true)
+        : onTyped(n, column, type, COLUMN_TYPES[type], native)
     return n.op === 'in' && n.values.includes(null) ? `(${typed} OR ${column} IS NULL)` : typed
   }
 
   const onJson = (n: Condition, value: string, declared: FieldType | undefined): string => {
     const nothing = `(${value} IS NULL OR ${value} = 'null'::jsonb)`
-    const typed = (type: ScalarType): string =>
-      onTyped(n, typedValue(value, type), type, JSON_TYPES[type], (v) => (v instanceof Date ? v.getTime() : v))
+    const native = (v: Scalar): unknown => (v instanceof Date ? v.getTime() : v)
+    const typed = (type: ScalarType): string => {
+      const sql = typedValue(value, type)
+      return type === 'string' ? onText(n, sql, declared === type) : onTyped(n, sql, type, JSON_TYPES[type], native)
+    }
     switch (n.op) {
       case 'exists':
         return `${value} <> 'null'::jsonb`
@@ -212,15 +255,13 @@ export const compileFilter = (node: FilterNode, resolve: (path: string) => Field
 export const indexed = (type: FieldType | undefined): type is 'string' | 'number' | 'date' =>
   type === 'string' || type === 'number' || type === 'date'
 
-const COLUMN_TYPES: Readonly<Record<ScalarType, string>> = {
-  string: 'text',
+const COLUMN_TYPES: Readonly<Record<Exclude<ScalarType, 'string'>, string>> = {
   number: 'float8',
   boolean: 'boolean',
   date: 'timestamptz',
 }
 /** Numbers in JSONB are decimal, dates milliseconds. */
-const JSON_TYPES: Readonly<Record<ScalarType, string>> = {
-  string: 'text',
+const JSON_TYPES: Readonly<Record<Exclude<ScalarType, 'string'>, string>> = {
   number: 'numeric',
   boolean: 'boolean',
   date: 'numeric',

@@ -3,7 +3,7 @@ import { finished } from 'node:stream/promises'
 import { throwIfAborted, VeritasError } from '@veritas-db/core/contract'
 import type { CustomTypesConfig, PoolClient, QueryConfig } from 'pg'
 import { orAborted } from './abort.js'
-import { sqlState, toVeritasError } from './errors.js'
+import { isStalePlan, sqlState, toVeritasError } from './errors.js'
 
 /** One row of an answer, by column: text, number, boolean or null. */
 export type Row = Readonly<Record<string, unknown>>
@@ -196,6 +196,7 @@ export class Session {
     } catch (error) {
       // After an error of the server the connection is as good as before, but for errors that end it.
       const state = sqlState(error)
+      if (isStalePlan(error)) link.broken = true
       if (!VeritasError.is(error) && (state === undefined || state.startsWith('08') || state.startsWith('57P')))
         link.broken = true
       throw toVeritasError(error, { address: link.options.address, uncertain })

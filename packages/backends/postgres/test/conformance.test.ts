@@ -1,28 +1,43 @@
 import { runConformance } from '@veritas-db/conformance'
 import { validateConfig } from '@veritas-db/core/contract'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { postgres } from '../src/index.js'
+import { type PostgresOptions, postgres } from '../src/index.js'
+import { unless, url } from './server.js'
 
-const url = process.env.VERITAS_POSTGRES_URL
-
-describe.skipIf(url === undefined)(
-  `on a real server${url === undefined ? ' (skipped: VERITAS_POSTGRES_URL is not set)' : ''}`,
-  () => {
-    const config = { url: url ?? '', prefix: 'vtkit' }
-    runConformance({
-      describe,
-      it,
-      beforeAll,
-      afterAll,
-      plugin: postgres,
-      config,
-      maxBatch: 2500,
-      second: async () =>
-        postgres.create(await validateConfig(postgres.config, config, 'postgres'), {
-          roles: postgres.roles,
-          poolSize: 10,
-          queryTimeoutMs: 30_000,
-        }),
-    })
+const runs: Readonly<Record<string, PostgresOptions>> = {
+  'as it is set by default': { prefix: 'vtkit' },
+  // Every search and filter goes through its index, however few the records.
+  'with all indexes from the start': { prefix: 'vtkiti', indexBuild: 'eager', indexThresholdRows: 0 },
+  'behind a pooler in transaction mode, in a schema of its own, with half-precision indexes': {
+    prefix: 'vtkitp',
+    schema: 'vtkit',
+    transactionPooling: true,
+    indexBuild: 'eager',
+    halfvec: true,
   },
-)
+}
+
+describe.skipIf(url === undefined)(`on a real server${unless}`, () => {
+  for (const [name, options] of Object.entries(runs)) {
+    const config: PostgresOptions = { url: url ?? '', ...options }
+    describe(name, () => {
+      runConformance({
+        describe,
+        it,
+        beforeAll,
+        afterAll,
+        plugin: postgres,
+        config,
+        // Beyond what one statement takes.
+        maxBatch: name.includes('default') ? 10_500 : 2500,
+        timeoutMs: 60_000,
+        second: async () =>
+          postgres.create(await validateConfig(postgres.config, config, 'postgres'), {
+            roles: postgres.roles,
+            poolSize: 10,
+            queryTimeoutMs: 30_000,
+          }),
+      })
+    })
+  }
+})

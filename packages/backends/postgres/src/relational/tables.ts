@@ -184,7 +184,10 @@ export const rowField =
     if (!column) return { kind: 'none' }
     const sql = `r.${quote(columnName(name))}`
     // A step into a text, number or date finds nothing.
-    if (isScalar(column.type)) return rest.length === 0 ? { kind: 'column', sql, type: column.type } : { kind: 'none' }
+    if (isScalar(column.type))
+      return rest.length === 0
+        ? { kind: 'column', sql, type: column.type, index: column.index === true }
+        : { kind: 'none' }
     const type = rest.length === 0 ? column.type : declaredType(column, rest)
     return { kind: 'json', sql, path: rest, ...(type && { type }) }
   }

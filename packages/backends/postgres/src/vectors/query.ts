@@ -13,8 +13,11 @@ import { recordSelect, toMatch } from './records.js'
 export const MAX_TOP_K = 10_000
 /** The most candidates that pgvector's HNSW keeps. */
 const MAX_EF_SEARCH = 1000
-/** An index in half precision brings this many times as many, which are then ranked exactly. */
-const HALF_OVERFETCH = 2
+/**
+ * How many times as many the index brings, of which the best are taken: half precision ranks a little wrong, and a filtered
+ * search goes on in rounds, of which a later one may find better ones.
+ */
+const OVERFETCH = 3
 
 type Collection = Space<VectorDefinition>
 
@@ -72,7 +75,7 @@ const nearestByIndex = (
   // The index ends the inner query; the outer one settles ties, and ranks exactly what half precision brought.
   return `SELECT * FROM (
     SELECT ${recordSelect(include)}, ${distance} AS distance FROM ${catalogue.relation(space.relation)} t
-    WHERE ${condition} ORDER BY ${order} LIMIT ${half ? topK * HALF_OVERFETCH : topK}
+    WHERE ${condition} ORDER BY ${order} LIMIT ${half || filter !== undefined ? topK * OVERFETCH : topK}
   ) AS nearest ORDER BY distance, key, ordinal LIMIT ${topK}`
 }
 
