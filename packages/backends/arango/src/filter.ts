@@ -94,7 +94,7 @@ export const compileFilter = (node: FilterNode | undefined, root: readonly strin
         const value = valueAt(n.path)
         const wanted = bind(n.value === 0 ? 0 : n.value)
         const inList = `IS_ARRAY(${value}) && ${wanted} IN ${value}`
-        if (typeof n.value === 'number') return inList
+        if (typeof n.value === 'number' || n.in === 'list') return inList
         // Every text holds the empty one, which functions need not agree with.
         const inText = n.value === '' ? `IS_STRING(${value})` : `IS_STRING(${value}) && CONTAINS(${value}, ${wanted})`
         return `(${inList}) || (${inText})`

@@ -44,6 +44,12 @@ describe('conditions', () => {
       'IS_ARRAY(d.@f0) && @f1 IN d.@f0',
       [['data', 'x'], 1],
     ],
+    [
+      'a text in a list alone',
+      { op: 'contains', path: 'x', value: 'a', in: 'list' },
+      'IS_ARRAY(d.@f0) && @f1 IN d.@f0',
+      [['data', 'x'], 'a'],
+    ],
     ['the empty start', { op: 'startsWith', path: 'x', value: '' }, 'IS_STRING(d.@f0)', [['data', 'x']]],
     [
       'the start of a text',

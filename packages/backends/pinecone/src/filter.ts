@@ -6,7 +6,7 @@ export type NativeFilter = Readonly<Record<string, unknown>>
 
 /**
  * What Pinecone evaluates as the contract means it. It orders numbers only, and knows no parts of a text; `contains` with a
- * text would have to look into texts as well as into lists.
+ * text is for fields that are declared as lists.
  */
 export const filterCapabilities: FilterCapabilities = Object.freeze<FilterCapabilities>({
   and: true,
@@ -21,7 +21,7 @@ export const filterCapabilities: FilterCapabilities = Object.freeze<FilterCapabi
   in: true,
   nin: true,
   exists: true,
-  contains: ['number'],
+  contains: ['number', 'element'],
 })
 
 /** The most values of `$in` and `$nin`. */
@@ -59,8 +59,10 @@ const translate = (node: FilterNode, negated: boolean): Folded => {
     case 'exists':
       return present(node.path, node.value !== negated)
     case 'contains': {
-      const field = fieldName('l', node.path)
-      const wanted = [listNumber(node.value as number)]
+      const [field, wanted] =
+        typeof node.value === 'number'
+          ? [fieldName('l', node.path), [listNumber(node.value)]]
+          : [fieldName('a', node.path), [node.value]]
       return negated ? any([{ [field]: { $nin: wanted } }, absent(field)]) : { [field]: { $in: wanted } }
     }
     case 'gt':

@@ -15,6 +15,7 @@ describe('conditions', () => {
     ['a date', { op: 'gte', path: 'd', value: new Date(7) }, { d_d: { $gte: 7 } }],
     ['a nested path', { op: 'lt', path: 'a.b_c', value: 1 }, { n_a_2e_b__c: { $lt: 1 } }],
     ['a number in a list', { op: 'contains', path: 'nums', value: 1.5 }, { l_nums: { $in: ['1.5'] } }],
+    ['a text in a list', { op: 'contains', path: 'tags', value: 'a', in: 'list' }, { a_tags: { $in: ['a'] } }],
     [
       'not equal, which is true of what is missing too',
       { op: 'ne', path: 's', value: 'x' },
@@ -96,6 +97,7 @@ describe('against the reference evaluator, whether or not $ne matches a missing 
     { op: 'exists', path, value: false },
     { op: 'contains', path, value: 0 },
     { op: 'contains', path, value: 2.5 },
+    { op: 'contains', path, value: 'a', in: 'list' },
   ])
   const filters = conditions.flatMap((c, i): FilterNode[] => {
     const other = conditions[(i * 7 + 3) % conditions.length] as FilterNode
