@@ -96,11 +96,13 @@ export const createGraphRole = (access: Access): GraphRole => {
     name: string,
     records: readonly R[],
     check: (record: R) => void,
+    keysOf: (record: R) => readonly Key[],
     one: (writer: GraphWriter, record: R) => Outcome,
   ): Promise<{ outcomes: readonly Outcome[] }> => {
     checkAll(records, name, check)
     const outcomes = await inBatches(access, signal, records, (transaction, batch) => {
       const writer = graphWriter(transaction, graphOf(transaction.session, scope))
+      writer.expect(batch.flatMap(keysOf))
       return batch.map((record) => one(writer, record))
     })
     return writeResult(outcomes)
@@ -163,23 +165,24 @@ export const createGraphRole = (access: Access): GraphRole => {
       ),
 
     upsertNodes: (options) =>
-      guard('upsertNodes', options, () =>
-        write<NodeRecord>(options, 'nodes', options.nodes, checkNode, (writer, node) =>
-          writer.writeNode(node, options.mode ?? 'replace'),
-        ),
-      ),
+      guard('upsertNodes', options, () => {
+        const { nodes, mode = 'replace' } = options
+        const keysOf = ({ key }: NodeRecord): Key[] => [key]
+        return write(options, 'nodes', nodes, checkNode, keysOf, (writer, node) => writer.writeNode(node, mode))
+      }),
 
     upsertEdges: (options) =>
-      guard('upsertEdges', options, () =>
-        write<EdgeRecord>(options, 'edges', options.edges, checkEdge, (writer, edge) =>
-          writer.writeEdge(edge, options.mode ?? 'replace'),
-        ),
-      ),
+      guard('upsertEdges', options, () => {
+        const { edges, mode = 'replace' } = options
+        const keysOf = ({ source, target }: EdgeRecord): Key[] => [source, target]
+        return write(options, 'edges', edges, checkEdge, keysOf, (writer, edge) => writer.writeEdge(edge, mode))
+      }),
 
     replaceEdges: (options) =>
-      guard('replaceEdges', options, () =>
-        write<EdgeSet>(options, 'sets', options.sets, checkSet, (writer, set) => writer.replaceEdges(set)),
-      ),
+      guard('replaceEdges', options, () => {
+        const keysOf = ({ source, edges }: EdgeSet): Key[] => [source, ...edges.map((edge) => edge.target)]
+        return write(options, 'sets', options.sets, checkSet, keysOf, (writer, set) => writer.replaceEdges(set))
+      }),
 
     getNodes: (options) =>
       guard('getNodes', options, () =>

@@ -31,10 +31,12 @@ const statementsOf = (session: Session, { nodes, edges, types, text }: GraphTabl
   const edge = 'source = ? AND type = ? AND target = ? AND ordinal = ?'
   return {
     insertNode: session.prepare(
-      `INSERT INTO ${nodes} (key, document_id, version, label, placeholder, properties) VALUES (?, ?, ?, ?, ?, jsonb(?))
-       ON CONFLICT (key) DO NOTHING`,
+      `INSERT INTO ${nodes} (key, document_id, version, label, placeholder, properties) VALUES (?, ?, ?, ?, ?, jsonb(?))`,
     ),
     findNode: session.prepare(`SELECT id, version FROM ${nodes} WHERE key = ?`),
+    findNodes: session.prepare(
+      `SELECT n.key, n.id, n.version FROM json_each(?) j CROSS JOIN ${nodes} n ON n.key = j.value`,
+    ),
     updateNode: session.prepare(
       `UPDATE ${nodes} SET document_id = ?, version = ?, label = ?, placeholder = ?, properties = jsonb(?) WHERE id = ?`,
     ),
@@ -63,8 +65,8 @@ const statementsOf = (session: Session, { nodes, edges, types, text }: GraphTabl
 export class GraphWriter {
   readonly #sql: ReturnType<typeof statementsOf>
   readonly #textFields: readonly string[]
-  /** Numbers of nodes that are there; for as long as the transaction, nobody else changes them. */
-  readonly #ids = new Map<Key, number>()
+  /** Which nodes are there, of those looked up: for as long as the transaction, nobody else changes them. */
+  readonly #nodes = new Map<Key, { readonly id: number; version: string } | undefined>()
   /** Nodes made in this transaction that have no outgoing edges yet. */
   readonly #bare = new Set<number>()
   readonly #types = new Map<string, number>()
@@ -74,25 +76,37 @@ export class GraphWriter {
     this.#textFields = space.definition.textFields
   }
 
+  /** Looks up at once which of the nodes are there, before a batch asks for them one by one. */
+  expect(keys: Iterable<Key>): void {
+    const unknown: Key[] = []
+    for (const key of keys) {
+      if (this.#nodes.has(key)) continue
+      this.#nodes.set(key, undefined)
+      unknown.push(key)
+    }
+    if (unknown.length === 0) return
+    for (const { key, id, version } of this.#sql.findNodes.all(JSON.stringify(unknown)))
+      this.#nodes.set(key as Key, { id: id as number, version: version as string })
+  }
+
   /** Writes a whole node; its edges stay. It has been checked. */
   writeNode(node: NodeRecord, mode: UpsertMode): Outcome {
     const { key, documentId, version, label } = node
+    const there = this.#nodeOf(key)
+    if (there && (mode === 'ifAbsent' || (mode === 'ifNewer' && there.version > version))) return STALE
     const placeholder = Number(node.placeholder)
     const properties = encodeJson(node.properties)
     const words = this.#textFields.length > 0 ? textOf(node.properties, this.#textFields) : null
-    // Most nodes are new: the attempt to insert is the cheapest way to find out.
-    const inserted = this.#sql.insertNode.run(key, documentId, version, label, placeholder, properties)
-    if (inserted.changes) {
+    if (!there) {
+      const inserted = this.#sql.insertNode.run(key, documentId, version, label, placeholder, properties)
       const id = Number(inserted.lastInsertRowid)
-      this.#ids.set(key, id)
+      this.#nodes.set(key, { id, version })
       this.#bare.add(id)
       if (words !== null) this.#sql.insertText.run(id, words)
       return APPLIED
     }
-    if (mode === 'ifAbsent') return STALE
-    const there = this.#sql.findNode.get(key) as { id: number; version: string }
-    if (mode === 'ifNewer' && there.version > version) return STALE
     this.#sql.updateNode.run(documentId, version, label, placeholder, properties, there.id)
+    there.version = version
     if (this.#textFields.length > 0) {
       this.#sql.deleteText.run(there.id)
       if (words !== null) this.#sql.insertText.run(there.id, words)
@@ -102,8 +116,8 @@ export class GraphWriter {
 
   /** Writes a whole edge between nodes that are there. It has been checked. */
   writeEdge(edge: EdgeRecord, mode: UpsertMode): Outcome {
-    const source = this.#idOf(edge.source)
-    const target = this.#idOf(edge.target)
+    const source = this.#nodeOf(edge.source)?.id
+    const target = this.#nodeOf(edge.target)?.id
     if (source === undefined || target === undefined) return endMissing(edge, source === undefined)
     const type = this.#typeOf(edge.type)
     if (mode !== 'replace') {
@@ -116,13 +130,13 @@ export class GraphWriter {
 
   /** Makes a set the source's only outgoing edges, with its version. It has been checked. */
   replaceEdges({ source, version, edges }: EdgeSet): Outcome {
-    const id = this.#idOf(source)
+    const id = this.#nodeOf(source)?.id
     if (id === undefined) return failed(`The node ${source}`)
     const newest = this.#bare.has(id) ? null : (this.#sql.newestEdges.get(id)?.version as Version | null)
     if (newest !== null && newest > version) return STALE
     const targets: number[] = []
     for (const edge of edges) {
-      const target = this.#idOf(edge.target)
+      const target = this.#nodeOf(edge.target)?.id
       if (target === undefined) return endMissing(edge, false)
       targets.push(target)
     }
@@ -140,21 +154,21 @@ export class GraphWriter {
 
   /** Deletes a node and every edge that touches it, unless its version is not below the given one; says whether it did. */
   removeNode(key: Key, versionBelow: Version | undefined): boolean {
-    const there = this.#sql.findNode.get(key) as { id: number; version: string } | undefined
+    const there = this.#nodeOf(key)
     if (!there || (versionBelow !== undefined && there.version >= versionBelow)) return false
     this.#sql.deleteOutgoing.run(there.id)
     this.#sql.deleteIncoming.run(there.id)
     this.#sql.deleteNode.run(there.id)
     if (this.#textFields.length > 0) this.#sql.deleteText.run(there.id)
-    this.#ids.delete(key)
+    this.#nodes.set(key, undefined)
     this.#bare.delete(there.id)
     return true
   }
 
   /** Deletes one edge; says whether it was there. */
   removeEdge(edge: Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>): boolean {
-    const source = this.#idOf(edge.source)
-    const target = this.#idOf(edge.target)
+    const source = this.#nodeOf(edge.source)?.id
+    const target = this.#nodeOf(edge.target)?.id
     const type = this.#sql.findType.get(edge.type)?.id as number | undefined
     if (source === undefined || target === undefined || type === undefined) return false
     return Number(this.#sql.deleteEdge.run(source, type, target, edge.ordinal).changes) > 0
@@ -167,12 +181,11 @@ export class GraphWriter {
     this.#bare.delete(source)
   }
 
-  #idOf(key: Key): number | undefined {
-    const known = this.#ids.get(key)
-    if (known !== undefined) return known
-    const id = this.#sql.findNode.get(key)?.id as number | undefined
-    if (id !== undefined) this.#ids.set(key, id)
-    return id
+  #nodeOf(key: Key): { readonly id: number; version: string } | undefined {
+    if (this.#nodes.has(key)) return this.#nodes.get(key)
+    const row = this.#sql.findNode.get(key) as { id: number; version: string } | undefined
+    this.#nodes.set(key, row)
+    return row
   }
 
   #typeOf(name: string): number {
