@@ -1,3 +1,4 @@
+import { VeritasError } from '@veritas-db/core/contract'
 import type { Catalogue } from './catalogue.js'
 import type { PostgresConfig } from './config.js'
 import type { IndexSpec } from './indexes.js'
@@ -87,9 +88,10 @@ export class IndexKeeper {
         () => {
           known.checkAfter = 0
         },
-        () => {
+        (error: unknown) => {
           // Searches go on without it, exact and slower; a later one tries again.
-          known.checkAfter = performance.now() + RETRY_MS
+          const soon = VeritasError.is(error) && error.retryable
+          known.checkAfter = performance.now() + (soon ? RECHECK_MS : RETRY_MS)
         },
       )
       .finally(() => this.#builds.delete(build))
@@ -99,17 +101,32 @@ export class IndexKeeper {
     const name = this.#catalogue.relation(spec.name)
     const table = this.#catalogue.relation(build.relation)
     await this.#access.write(build.abort.signal, async (session) => {
-      const { rows } = await session.query(
-        `SELECT pg_backend_pid() AS pid, set_config('statement_timeout', '0', false)`,
-      )
-      build.pid = rows[0]?.pid as number
-      // What an interrupted build leaves behind is of no use, and in the way.
-      if (broken) await session.run(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`)
-      await session.run(`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${quote(spec.name)} ON ${table} ${spec.definition}`)
-      // The planner knows how selective an indexed expression is only after this.
-      await session.run(`ANALYZE ${table}`)
-      await session.run('RESET statement_timeout')
+      const alone = this.#config.transactionPooling || (await this.#reserve(session, build, table))
+      // Two builds on one table would wait for each other: whoever comes second looks again later.
+      if (!alone) return
+      try {
+        // What an interrupted build leaves behind is of no use, and in the way.
+        if (broken) await session.run(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`)
+        await session.run(`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${quote(spec.name)} ON ${table} ${spec.definition}`)
+        // The planner knows how selective an indexed expression is only after this.
+        await session.run(`ANALYZE ${table}`)
+      } finally {
+        // The connection has settings and a lock of its own: it ends with them.
+        session.link.broken = true
+      }
     })
+  }
+
+  /** Takes the right to build on a table, for as long as the connection lives, and all the time that it needs. */
+  async #reserve(session: Session, build: Build, table: string): Promise<boolean> {
+    const { rows } = await session.query(
+      `SELECT pg_backend_pid() AS pid, pg_try_advisory_lock(hashtextextended($1, 0)) AS free`,
+      [`veritas index ${table}`],
+    )
+    build.pid = rows[0]?.pid as number
+    if (rows[0]?.free !== true) return false
+    await session.run('SET statement_timeout = 0')
+    return true
   }
 
   /** Waits for the builds under way. */
