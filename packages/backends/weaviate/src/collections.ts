@@ -76,10 +76,7 @@ export class Collections {
     return all.flatMap(({ description }) => infoOf(this.#config.prefix, description) ?? [])
   }
 
-  /**
-   * Runs `work` on the collection. What is remembered may be gone and made anew by somebody else: then it is looked up again.
-   * @param fresh whether to look it up in any case, as before writes, which must not reach a collection of another time
-   */
+  /** Runs `work` on the collection. What is remembered may be gone and made anew by somebody else: then it is looked up again. */
   async use<T>(session: Session, scope: Scope, work: (collection: Collection, known: Known) => Promise<T>): Promise<T> {
     const name = this.#name(scope)
     const remembered = this.#known.get(name)
