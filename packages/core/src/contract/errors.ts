@@ -61,11 +61,12 @@ export class VeritasError extends Error {
   readonly code: ErrorCode
   readonly outcome: WriteOutcome
   readonly retryable: boolean
-  readonly retryAfterMs?: number
-  readonly backend?: string
-  readonly role?: RoleName
-  readonly operation?: string
-  readonly path?: string
+  // Declared only: what an error was not told it does not have.
+  declare readonly retryAfterMs?: number
+  declare readonly backend?: string
+  declare readonly role?: RoleName
+  declare readonly operation?: string
+  declare readonly path?: string
 
   constructor(options: VeritasErrorOptions) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause })

@@ -192,7 +192,7 @@ describe('parseFilter', () => {
   })
 
   // Fields are looked up with what `{}` inherits.
-  it.fails.each(['constructor', 'toString', 'valueOf', 'hasOwnProperty'])('a field may be called %s', (name) => {
+  it.each(['constructor', 'toString', 'valueOf', 'hasOwnProperty'])('a field may be called %s', (name) => {
     expect(parseFilter({ [name]: 1 })).toEqual({ op: 'eq', path: name, value: 1 })
     expect(parseFilter({ [name]: { $contains: 'x' } }, { fields })).toEqual({ op: 'contains', path: name, value: 'x' })
   })

@@ -40,9 +40,10 @@ export function parseFilter(filter: unknown, options: ParseFilterOptions = {}): 
 
 class Parser {
   #conditions = 0
-  readonly #fields: Readonly<Record<string, FieldType>>
+  readonly #fields: ReadonlyMap<string, FieldType>
   constructor(fields: Readonly<Record<string, FieldType>>) {
-    this.#fields = fields
+    // A map, since an object would answer for `constructor` and the like.
+    this.#fields = new Map(Object.entries(fields))
   }
 
   filter(input: unknown, at: string, depth: number): FilterNode {
@@ -112,7 +113,7 @@ class Parser {
           op: 'contains',
           path,
           value: this.#element(path, operand, at),
-          ...(this.#fields[path]?.endsWith('[]') && { in: 'list' as const }),
+          ...(this.#fields.get(path)?.endsWith('[]') && { in: 'list' as const }),
         }
       case '$startsWith':
         if (typeof operand !== 'string') throw invalid(at, `$startsWith needs a string, got ${typeName(operand)}`)
@@ -142,7 +143,7 @@ class Parser {
 
   #ordered(path: string, name: string, value: unknown, at: string): string | number | Date {
     const type = scalarType(value)
-    const declared = this.#fields[path]
+    const declared = this.#fields.get(path)
     const wanted =
       declared === 'number' || declared === 'string' || declared === 'date' ? declared : 'number, string or date'
     if (type === undefined || type === 'boolean') throw invalid(at, `${name} needs a ${wanted}, got ${typeName(value)}`)
@@ -152,7 +153,7 @@ class Parser {
   #element(path: string, value: unknown, at: string): string | number {
     if (typeof value !== 'string' && typeof value !== 'number')
       throw invalid(at, `$contains needs a string or number, got ${typeName(value)}`)
-    const declared = this.#fields[path]
+    const declared = this.#fields.get(path)
     const fits =
       declared === undefined ||
       declared === 'json' ||
@@ -180,7 +181,7 @@ class Parser {
   }
 
   #expect(path: string, name: string, type: FieldType, at: string): void {
-    const declared = this.#fields[path]
+    const declared = this.#fields.get(path)
     if (declared === undefined || declared === 'json' || declared === type) return
     throw invalid(
       at,
