@@ -1,6 +1,7 @@
 /** The contract of VERITAS: what the author of a backend reads. Nothing here imports the rest of core. */
 export * from './batches.js'
 export * from './capabilities.js'
+export * from './checks.js'
 export * from './errors.js'
 export * from './filter/ast.js'
 export * from './filter/evaluate.js'

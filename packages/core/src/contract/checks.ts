@@ -1,0 +1,128 @@
+import { invalid, VeritasError } from './errors.js'
+import type { EdgeRecord, NodeRecord, RecordIssue, RowRecord, VectorRecord } from './records.js'
+import type { ColumnDefinition } from './roles/relational.js'
+import type { CollectionDefinition } from './roles/vector.js'
+import {
+  asKey,
+  asVersion,
+  checkId,
+  checkMetadata,
+  checkName,
+  checkString,
+  checkVector,
+  type FieldType,
+  type MetadataValue,
+  typeName,
+} from './values.js'
+
+/** The largest ordinal: that of a 32-bit integer, which every database holds. */
+export const MAX_ORDINAL: number = 2 ** 31 - 1
+
+/** What holds for a vector record in every store. @throws VeritasError VALIDATION */
+export function checkVectorRecord(record: VectorRecord, definition?: Pick<CollectionDefinition, 'dimensions'>): void {
+  checkHead(record)
+  checkOrdinal(record.ordinal)
+  checkVector(record.vector, definition?.dimensions)
+  if (record.text !== undefined) {
+    if (typeof record.text !== 'string') throw invalid('text', `needs a string, got ${typeName(record.text)}`)
+    checkString(record.text, 'text')
+  }
+  checkMetadata(record.metadata)
+}
+
+/** What holds for a patch of a vector record in every store. @throws VeritasError VALIDATION */
+export function checkVectorPatch(patch: Pick<VectorRecord, 'key' | 'ordinal' | 'version' | 'metadata'>): void {
+  asKey(patch.key)
+  asVersion(patch.version)
+  checkOrdinal(patch.ordinal)
+  checkMetadata(patch.metadata)
+}
+
+/** What holds for a node in every store. @throws VeritasError VALIDATION */
+export function checkNode(node: NodeRecord): void {
+  checkHead(node)
+  checkName(node.label, 'label')
+  checkMetadata(node.properties, 'properties')
+}
+
+/** What holds for an edge in every store. @throws VeritasError VALIDATION */
+export function checkEdge(edge: EdgeRecord): void {
+  asKey(edge.source, 'source')
+  asKey(edge.target, 'target')
+  asVersion(edge.version)
+  checkName(edge.type, 'type')
+  checkOrdinal(edge.ordinal)
+  checkMetadata(edge.properties, 'properties')
+}
+
+/** What holds for a row in every store; without columns, only what holds for every table. @throws VeritasError VALIDATION */
+export function checkRow(row: RowRecord, columns?: Readonly<Record<string, Pick<ColumnDefinition, 'type'>>>): void {
+  checkHead(row)
+  checkMetadata(row.values, 'values')
+  if (!columns) return
+  for (const name of Object.keys(row.values)) {
+    const value = row.values[name]
+    const column = Object.hasOwn(columns, name) ? columns[name] : undefined
+    if (!column) throw invalid(`values.${name}`, 'is no declared column')
+    if (value !== null && value !== undefined && !fits(value, column.type))
+      throw invalid(`values.${name}`, `needs a ${column.type}, got ${typeName(value)}`)
+  }
+}
+
+function checkHead(record: { readonly key: string; readonly documentId: string; readonly version: string }): void {
+  asKey(record.key)
+  asVersion(record.version)
+  checkId(record.documentId, 'documentId')
+}
+
+function checkOrdinal(ordinal: number): void {
+  if (!Number.isSafeInteger(ordinal) || ordinal < 0 || ordinal > MAX_ORDINAL)
+    throw invalid('ordinal', `needs a whole number from 0 to ${MAX_ORDINAL}`)
+}
+
+function fits(value: MetadataValue, type: FieldType): boolean {
+  switch (type) {
+    case 'json':
+      return true
+    case 'date':
+      return value instanceof Date
+    case 'string[]':
+    case 'number[]':
+      return Array.isArray(value) && (value.length === 0 || typeof value[0] === type.slice(0, -2))
+    default:
+      return typeof value === type
+  }
+}
+
+/** What `check` of a role answers: the first mistake of each record. `offset` is the first record's place. */
+export function issuesOf<R>(records: readonly R[], check: (record: R) => void, offset = 0): RecordIssue[] {
+  const issues: RecordIssue[] = []
+  for (const [i, record] of records.entries()) {
+    try {
+      check(record)
+    } catch (error) {
+      if (!VeritasError.is(error, 'VALIDATION')) throw error
+      issues.push({ index: i + offset, path: error.path ?? '', message: error.message })
+    }
+  }
+  return issues
+}
+
+/** Refuses a batch for its first mistake, before anything is written. @throws VeritasError VALIDATION that says which record, where and why */
+export function refuseMistakes<R>(records: readonly R[], check: (record: R) => void): void {
+  for (const [i, record] of records.entries()) {
+    try {
+      check(record)
+    } catch (error) {
+      if (!VeritasError.is(error, 'VALIDATION') || records.length === 1) throw error
+      throw VeritasError.from(error, {}, `record ${i}: ${error.message}`)
+    }
+  }
+}
+
+/** Checks a count such as `limit` or `topK`. @throws VeritasError VALIDATION where it is no whole number from 0 to `most` */
+export function checkLimit(limit: unknown, path: string, most: number = Number.MAX_SAFE_INTEGER): void {
+  if (typeof limit !== 'number' || !Number.isSafeInteger(limit) || limit < 0)
+    throw invalid(path, 'needs a whole number of at least 0')
+  if (limit > most) throw invalid(path, `is at most ${most}`)
+}
