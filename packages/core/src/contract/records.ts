@@ -81,6 +81,7 @@ export interface RecordIssue {
   readonly index: number
   /** Where in the record, such as `metadata.tags`. */
   readonly path: string
+  /** The whole sentence, with the path. */
   readonly message: string
 }
 

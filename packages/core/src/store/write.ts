@@ -416,8 +416,7 @@ export function findRefusals(
   const refusals = new Map<number, VeritasError>()
   const note = (document: number | undefined, issue: RecordIssue): void => {
     if (document === undefined || refusals.has(document)) return
-    const { path } = issue
-    refusals.set(document, new VeritasError({ code: 'VALIDATION', path, message: `${path}: ${issue.message}` }))
+    refusals.set(document, new VeritasError({ code: 'VALIDATION', path: issue.path, message: issue.message }))
   }
   const flat = <T>(recordsOf: (projection: Projection) => readonly T[]): { records: T[]; owners: number[] } => {
     const records: T[] = []
