@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { LRUCache } from 'lru-cache'
-import type { CollectionConfig, ResolvedConfig, VeritasConfig } from './config/types.js'
+import type { CollectionConfig, ResolvedConfig } from './config/types.js'
 import { type RoleName, throwIfAborted, VeritasError } from './contract/errors.js'
 import type { Filter, FilterNode } from './contract/filter/ast.js'
 import type { RoleTypes } from './contract/plugin.js'
@@ -9,18 +8,19 @@ import { normaliseDocument } from './documents/normalise.js'
 import { DOCUMENT_TABLE } from './documents/project.js'
 import { readDocument } from './documents/read.js'
 import type { StoredDocument, VeritasDocument } from './documents/types.js'
-import { type Embedder, embedAll } from './embedders/embedder.js'
 import { hashedEmbedder } from './embedders/hashed.js'
 import { type DatabaseEvents, Events } from './events.js'
 import { type HealthReport, overall, probe, within } from './health/probe.js'
 import { type BackendVerification, verifyRole } from './health/verify-backends.js'
 import { interceptRole, type RoleCall } from './interceptors/roles.js'
+import { queryEmbeddings } from './search/query-embeddings.js'
 import { documentFilter } from './search/row-filter.js'
 import { Searcher } from './search/search.js'
 import type { SearchOptions, SearchResult } from './search/types.js'
-import { type ConnectedBackend, createBackends, ROLES } from './store/backends.js'
+import { type ConnectedBackend, createBackends } from './store/backends.js'
 import { type Collection, Collections } from './store/collections.js'
 import type { DeleteDocumentResult, StoreResult, StoreSummary } from './store/results.js'
+import { refuseUnsafeMix } from './store/safe-mix.js'
 import { SchemaKeeper } from './store/schema.js'
 import { type StreamOptions, storeStream } from './store/stream.js'
 import { RESERVED_PREFIX, SYSTEM_DEFINITION, SYSTEM_SCOPE, SYSTEM_TABLE } from './store/system.js'
@@ -432,42 +432,4 @@ export class DatabaseManager implements AsyncDisposable {
         message: 'The database is closed: open it again with openDatabase().',
       })
   }
-}
-
-/** Embeds queries, and keeps the embeddings for `performance.cacheTtlSeconds`. */
-function queryEmbeddings(
-  config: ResolvedConfig,
-): (embedder: Embedder, query: string, signal?: AbortSignal) => Promise<Float32Array> {
-  const ttl = config.performance.cacheTtlSeconds * 1000
-  const cache = ttl > 0 ? new LRUCache<string, Float32Array>({ max: 1000, ttl }) : undefined
-  return async (embedder, query, signal) => {
-    const id = `${embedder.id} ${query}`
-    const cached = cache?.get(id)
-    if (cached) return cached
-    const [vector] = await embedAll(embedder, [query], 'query', signal)
-    if (vector === undefined)
-      throw new VeritasError({ code: 'INTERNAL', message: `Embedder ${embedder.id} gave no vector.` })
-    cache?.set(id, vector)
-    return vector
-  }
-}
-
-/** Without a journal only roles that one engine commits together are safe; anything else must be asked for. */
-function refuseUnsafeMix(config: VeritasConfig, backends: readonly ConnectedBackend[]): void {
-  if (config.journal === false) return
-  const engines = new Set(backends.map((b) => b.backend.engineId))
-  const [first] = backends
-  const together =
-    backends.length === 1 &&
-    engines.size === 1 &&
-    (first?.roles.length === 1 || first?.backend.unitOfWork !== undefined)
-  if (together) return
-  const mix = ROLES.flatMap((role) =>
-    backends.filter((b) => b.roles.includes(role)).map((b) => `${role}: ${b.name}`),
-  ).join(', ')
-  throw new VeritasError({
-    code: 'CONFIGURATION',
-    path: 'journal',
-    message: `These roles are not committed together (${mix}), and there is no journal yet: a crash or an outage between two stores would leave them different until the document is stored again. Accept that with journal: false, or let one engine serve all roles.`,
-  })
 }

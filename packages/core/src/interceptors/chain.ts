@@ -14,8 +14,6 @@ export interface Call {
   readonly signal?: AbortSignal
 }
 
-export type Next = <T>(signal: AbortSignal | undefined) => Promise<T>
-
 /** One cross-cutting concern around every call. It calls `next` once, several times, or not at all. */
 export type Interceptor = <T>(call: Call, next: (signal: AbortSignal | undefined) => Promise<T>) => Promise<T>
 

@@ -2,24 +2,23 @@ import pLimit, { type LimitFunction } from 'p-limit'
 import type { ResolvedConfig } from '../config/types.js'
 import { type RoleName, VeritasError } from '../contract/errors.js'
 import type { RoleTypes } from '../contract/plugin.js'
-import type { Outcome, RecordIssue } from '../contract/records.js'
+import type { Outcome } from '../contract/records.js'
 import type { RelationalRole } from '../contract/roles/relational.js'
 import type { Key, Version } from '../contract/values.js'
-import { chunkText, type Passage } from '../documents/chunk.js'
 import {
   contentHash,
   DOCUMENT_TABLE,
   type Projection,
   projectDocument,
   projectTombstone,
-  type VersionedDocument,
 } from '../documents/project.js'
 import type { NormalisedDocument } from '../documents/types.js'
-import { embedAll } from '../embedders/embedder.js'
 import type { Events } from '../events.js'
 import { type ConnectedBackend, withRoles } from './backends.js'
-import { type Collection, type Collections, EXTERNAL_EMBEDDER } from './collections.js'
+import type { Collection, Collections } from './collections.js'
 import { LEG_WRITERS, type LegInput } from './legs.js'
+import { embedPassages } from './passages.js'
+import { findRefusals } from './refusals.js'
 import { type LegStatus, quorum, type StoreResult } from './results.js'
 import type { SchemaKeeper } from './schema.js'
 import type { VersionSource } from './versions.js'
@@ -86,11 +85,10 @@ export class DocumentWriter {
     })
     if (pending.length === 0) return answers
 
-    const passages = await this.#embed(
-      collection,
-      pending.map((p) => p.document),
-      signal,
-    )
+    const documentsToEmbed = pending.map((p) => p.document)
+    const passages = this.#roleNames.includes('vector')
+      ? await embedPassages(collection, documentsToEmbed, this.#parts, signal)
+      : documentsToEmbed.map(() => [])
     const versions = await this.#parts.versions.next(pending.length)
     const projected: { index: number; id: string; input: LegInput; projection: Projection }[] = []
     const seen = new Set<Key>()
@@ -212,57 +210,6 @@ export class DocumentWriter {
         ]
       }),
     )
-  }
-
-  /** Passages with embeddings, or the reason why a document cannot have them. One call of the embedder's for the whole batch. */
-  async #embed(
-    collection: Collection,
-    documents: readonly NormalisedDocument[],
-    signal?: AbortSignal,
-  ): Promise<readonly (VersionedDocument['passages'] | VeritasError)[]> {
-    if (!this.#roleNames.includes('vector')) return documents.map(() => [])
-    const plans = await Promise.all(
-      documents.map(
-        async (document): Promise<readonly (Passage & { readonly vector?: Float32Array })[] | VeritasError> => {
-          if (document.embedding) return this.#given(collection, document, document.embedding)
-          if (collection.embedder !== EXTERNAL_EMBEDDER) return chunkText(document.text, this.#parts.config.chunk)
-          return new VeritasError({
-            code: 'VALIDATION',
-            path: 'document.embedding',
-            message: `document.embedding: is missing, and the collection "${collection.scope.collection}" holds embeddings that come with the documents: give one of ${collection.dimensions} dimensions.`,
-          })
-        },
-      ),
-    )
-    const texts = plans.flatMap((plan) =>
-      VeritasError.is(plan) ? [] : plan.filter((p) => p.vector === undefined).map((p) => p.text),
-    )
-    const vectors =
-      texts.length > 0 ? await embedAll(this.#parts.collections.embedderOf(collection), texts, 'document', signal) : []
-    let next = 0
-    return plans.map((plan) =>
-      VeritasError.is(plan) ? plan : plan.map((p) => ({ ...p, vector: p.vector ?? (vectors[next++] as Float32Array) })),
-    )
-  }
-
-  #given(
-    collection: Collection,
-    document: NormalisedDocument,
-    vector: Float32Array,
-  ): VersionedDocument['passages'] | VeritasError {
-    if (collection.embedder !== EXTERNAL_EMBEDDER && this.#parts.config.embedder === undefined)
-      return new VeritasError({
-        code: 'VALIDATION',
-        path: 'document.embedding',
-        message: `document.embedding: the collection "${collection.scope.collection}" is embedded by ${collection.embedder}; embeddings from elsewhere cannot be mixed in. Leave it out, or use another collection.`,
-      })
-    if (vector.length !== collection.dimensions)
-      return new VeritasError({
-        code: 'VALIDATION',
-        path: 'document.embedding',
-        message: `document.embedding: has ${vector.length} dimensions, the collection "${collection.scope.collection}" has ${collection.dimensions}.`,
-      })
-    return [{ text: document.text, start: 0, end: document.text.length, vector }]
   }
 
   async #writeLegs(
@@ -406,36 +353,6 @@ export class DocumentWriter {
       version,
     }
   }
-}
-
-/** What any store would refuse of a batch, before anything is written: the first reason by the document's place. Pure. */
-export function findRefusals(
-  roles: Partial<RoleTypes>,
-  projections: readonly Projection[],
-): ReadonlyMap<number, VeritasError> {
-  const refusals = new Map<number, VeritasError>()
-  const note = (document: number | undefined, issue: RecordIssue): void => {
-    if (document === undefined || refusals.has(document)) return
-    refusals.set(document, new VeritasError({ code: 'VALIDATION', path: issue.path, message: issue.message }))
-  }
-  const flat = <T>(recordsOf: (projection: Projection) => readonly T[]): { records: T[]; owners: number[] } => {
-    const records: T[] = []
-    const owners: number[] = []
-    for (const [i, projection] of projections.entries())
-      for (const record of recordsOf(projection)) {
-        records.push(record)
-        owners.push(i)
-      }
-    return { records, owners }
-  }
-  for (const issue of roles.relational?.check(projections.map((p) => p.row)) ?? []) note(issue.index, issue)
-  const vectors = flat((p) => p.vectors)
-  for (const issue of roles.vector?.check(vectors.records) ?? []) note(vectors.owners[issue.index], issue)
-  const nodes = flat((p) => [p.node, ...p.placeholders])
-  const edges = flat((p) => p.edges.edges)
-  const owners = [...nodes.owners, ...edges.owners]
-  for (const issue of roles.graph?.check(nodes.records, edges.records) ?? []) note(owners[issue.index], issue)
-  return refusals
 }
 
 /** Whether the authority has a document that a derived store lacks. */
