@@ -1,0 +1,281 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type CallOptions,
+  checkScope,
+  type ProbeResult,
+  type RoleName,
+  type Scope,
+  throwIfAborted,
+  VeritasError,
+} from '@veritas-db/core/contract'
+import type { Dispatcher } from 'undici'
+import type { CozoConfig } from './config.js'
+import { abortError, CozoError, type ErrorContext, isContention, toVeritasError } from './errors.js'
+
+/** What a parameter of a script may be. */
+export type Parameters = Readonly<Record<string, unknown>>
+/** The rows of an answer. */
+export type Rows = readonly (readonly unknown[])[]
+
+const reads: ReadonlySet<string> = new Set([
+  'listCollections',
+  'query',
+  'get',
+  'find',
+  'count',
+  'scan',
+  'searchText',
+  'digest',
+  'raw',
+  'getNodes',
+  'getEdges',
+  'findNodes',
+  'neighbors',
+  'shortestPath',
+  'scanNodes',
+  'scanEdges',
+])
+/** How often a script is run again that met another write. */
+const mostAttempts = 40
+
+/** The HTTP side of one server: scripts go out, rows come back. */
+export class Connection {
+  readonly engineId: string
+  /** Host and port. */
+  readonly target: string
+  readonly #config: CozoConfig
+  readonly #origin: string
+  readonly #path: string
+  readonly #poolSize: number
+  readonly #queryTimeoutMs: number
+  readonly #running = new Set<Promise<unknown>>()
+  /** The last write of each relation that was begun here. */
+  readonly #queues = new Map<string, Promise<unknown>>()
+  #dispatcher: Dispatcher | undefined
+  #opening: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(config: CozoConfig, poolSize: number, queryTimeoutMs: number) {
+    this.#config = config
+    this.#poolSize = config.poolSize ?? poolSize
+    this.#queryTimeoutMs = config.queryTimeoutMs ?? queryTimeoutMs
+    const url = new URL(config.url)
+    this.#origin = url.origin
+    this.#path = `${url.pathname.replace(/\/+$/, '')}/text-query`
+    this.target = url.port ? url.host : `${url.hostname}:${url.protocol === 'https:' ? 443 : 80}`
+    this.engineId = `cozo:${url.origin}${url.pathname.replace(/\/+$/, '')}`
+  }
+
+  /** Opens the pool and makes sure that the server answers, once for all that ask. */
+  async connect(signal: AbortSignal | undefined, prepare: () => Promise<void>): Promise<void> {
+    throwIfAborted(signal)
+    if (this.#closing) throw closedError()
+    this.#opening ??= this.#open(prepare).catch(async (error: unknown) => {
+      this.#opening = undefined
+      await this.#release()
+      throw toVeritasError(error, { target: this.target, operation: 'connect' })
+    })
+    return abortable(this.#opening, signal)
+  }
+
+  async #open(prepare: () => Promise<void>): Promise<void> {
+    this.#dispatcher = this.#config.client ?? (await this.#makePool())
+    await prepare()
+  }
+
+  async #makePool(): Promise<Dispatcher> {
+    const { Pool } = await import('undici')
+    const { connectTimeoutMs, tls } = this.#config
+    return new Pool(this.#origin, {
+      connections: this.#poolSize,
+      headersTimeout: this.#queryTimeoutMs,
+      bodyTimeout: this.#queryTimeoutMs,
+      connect: {
+        timeout: connectTimeoutMs,
+        ...(tls?.ca !== undefined && { ca: tls.ca }),
+        ...(tls?.cert !== undefined && { cert: tls.cert }),
+        ...(tls?.key !== undefined && { key: tls.key.reveal() }),
+        ...(tls?.rejectUnauthorized !== undefined && { rejectUnauthorized: tls.rejectUnauthorized }),
+        ...(tls?.servername !== undefined && { servername: tls.servername }),
+      },
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#opening?.catch(() => undefined)
+    await Promise.allSettled([...this.#running])
+    await this.#release()
+  }
+
+  async #release(): Promise<void> {
+    const dispatcher = this.#dispatcher
+    this.#dispatcher = undefined
+    // Not `close`, which waits for connections to fall idle: nothing is under way any more.
+    if (dispatcher && !this.#config.client) await dispatcher.destroy()
+  }
+
+  /** A cheap real round trip. CozoDB does not tell its version. */
+  async probe(signal?: AbortSignal): Promise<ProbeResult> {
+    try {
+      throwIfAborted(signal)
+      await this.#track(() => this.read('?[one] <- [[1]]', {}, signal))
+      return { product: 'CozoDB', version: 'unknown' }
+    } catch (error) {
+      throw toVeritasError(error, { target: this.target, operation: 'probe' })
+    }
+  }
+
+  /** Runs one call of a role; `close` waits for it. */
+  async call<T>(
+    role: RoleName,
+    operation: string,
+    options: CallOptions & { readonly scope?: Scope },
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const context: ErrorContext = { role, operation, target: this.target, write: !reads.has(operation) }
+    try {
+      throwIfAborted(options.signal)
+      if ('scope' in options) checkScope(options.scope as Scope)
+      return await this.#track(work)
+    } catch (error) {
+      throw toVeritasError(error, context)
+    }
+  }
+
+  /** Runs a script that reads. */
+  read(script: string, parameters: Parameters, signal: AbortSignal | undefined): Promise<Rows> {
+    return this.#send(script, parameters, signal, false)
+  }
+
+  /**
+   * Runs a script that writes. Where another write of the same records was faster, the server refuses all of it; then it
+   * is run again on what is there now, which is how versions are compared. Writes of one relation wait for each other here.
+   */
+  write(relation: string, script: string, parameters: Parameters, signal: AbortSignal | undefined): Promise<Rows> {
+    return this.serially(relation, signal, async () => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await this.#send(script, parameters, signal, true)
+        } catch (error) {
+          if (!isContention(error) || attempt >= mostAttempts) throw error
+          await sleep(Math.random() * Math.min(attempt * 5, 50))
+          throwIfAborted(signal)
+        }
+      }
+    })
+  }
+
+  /** Lets work on one relation wait for what was begun before. */
+  async serially<T>(relation: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const before = this.#queues.get(relation)
+    const run = async (): Promise<T> => {
+      await before?.catch(() => undefined)
+      throwIfAborted(signal)
+      return work()
+    }
+    const promise = run()
+    this.#queues.set(relation, promise)
+    try {
+      return await promise
+    } finally {
+      if (this.#queues.get(relation) === promise) this.#queues.delete(relation)
+    }
+  }
+
+  async #send(script: string, params: Parameters, signal: AbortSignal | undefined, write: boolean): Promise<Rows> {
+    throwIfAborted(signal)
+    const dispatcher = this.#dispatcher
+    if (!dispatcher)
+      throw this.#closing
+        ? closedError()
+        : new VeritasError({
+            code: 'CONNECTION',
+            message: `CozoDB at ${this.target} is not connected: call connect() first.`,
+          })
+    const { authToken } = this.#config
+    try {
+      const { statusCode, headers, body } = await dispatcher.request({
+        origin: this.#origin,
+        path: this.#path,
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          ...(authToken && { 'x-cozo-auth': authToken.reveal() }),
+        },
+        body: JSON.stringify(write ? { script, params } : { script, params, immutable: true }),
+        ...(signal && { signal }),
+      })
+      const text = await body.text()
+      return readAnswer(statusCode, text, headers['retry-after'])
+    } catch (error) {
+      if (signal?.aborted) throw abortError(signal, write)
+      throw error
+    }
+  }
+
+  #track<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing) return Promise.reject(closedError())
+    const promise = work()
+    this.#running.add(promise)
+    const forget = (): void => {
+      this.#running.delete(promise)
+    }
+    promise.then(forget, forget)
+    return promise
+  }
+}
+
+/** The rows of an answer. @throws CozoError for a refusal */
+export const readAnswer = (status: number, text: string, retryAfter?: string | readonly string[]): Rows => {
+  const answer = parseJson(text)
+  if (status === 200 && answer !== undefined && Array.isArray(answer.rows)) return answer.rows
+  const seconds = Number(typeof retryAfter === 'string' ? retryAfter : undefined)
+  const message = typeof answer?.message === 'string' ? answer.message : `answered ${status} and ${text.slice(0, 200)}`
+  const display = typeof answer?.display === 'string' ? causeOf(answer.display) : ''
+  throw new CozoError(
+    status === 200 ? 500 : status,
+    typeof answer?.code === 'string' ? answer.code : undefined,
+    display ? `${message}: ${display}` : message,
+    Number.isFinite(seconds) ? seconds * 1000 : undefined,
+  )
+}
+
+const parseJson = (text: string): Record<string, unknown> | undefined => {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined
+  } catch {
+    // A proxy in between, perhaps: its text is told instead.
+    return undefined
+  }
+}
+
+/** What `display` says beyond the message: the causes, which are drawn as a tree in colours. */
+const causeOf = (display: string): string => {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the colours of a terminal are what is taken out
+  const plain = display.replace(/\u001b\[[0-9;]*m/g, '')
+  return [...plain.matchAll(/[├╰]─▶ (.+)/g)].map((match) => match[1]?.trim()).join(': ')
+}
+
+/** Ends the wait for `promise` when the signal fires. */
+const abortable = async <T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
+  if (!signal) return promise
+  let stop = (): void => undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(abortError(signal, false))
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+const closedError = (): VeritasError =>
+  new VeritasError({ code: 'CONNECTION', message: 'The connection to CozoDB has been closed.', retryable: false })
