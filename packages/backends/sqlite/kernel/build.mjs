@@ -4,14 +4,14 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import asc from 'assemblyscript/asc'
 
-/** Compiles the kernel, with relaxed SIMD or without; returns the module's bytes. */
-export const compile = async ({ relaxed }) => {
+/** Compiles the kernel; returns the module's bytes. */
+export const compile = async () => {
   const source = await readFile(new URL('scan.ts', import.meta.url), 'utf8')
   let binary
   const { error, stderr } = await asc.main(
     [
       ...['scan.ts', '--outFile', 'scan.wasm', '-O3', '--runtime', 'stub', '--noAssert'],
-      ...['--importMemory', '--noExportMemory', '--enable', 'simd', ...(relaxed ? ['--enable', 'relaxed-simd'] : [])],
+      ...['--importMemory', '--noExportMemory', '--enable', 'simd'],
     ],
     {
       readFile: (name) => (name === 'scan.ts' ? source : null),
@@ -25,25 +25,21 @@ export const compile = async ({ relaxed }) => {
   return binary
 }
 
-const constant = (name, about, binary) => [
-  '',
-  `/** ${about} */`,
-  `export const ${name}: string = [`,
-  ...Buffer.from(binary)
+/** The text of src/kernel/wasm.ts. */
+export const render = async () => {
+  const lines = Buffer.from(await compile())
     .toString('base64')
     .match(/.{1,110}/g)
-    .map((line) => `  '${line}',`),
-  "].join('')",
-]
-
-/** The text of src/kernel/wasm.ts. */
-export const render = async () =>
-  [
+  return [
     '// Written by kernel/build.mjs from kernel/scan.ts.',
-    ...constant('simdBase64', 'The scan kernel with SIMD, base64.', await compile({ relaxed: false })),
-    ...constant('relaxedBase64', 'The scan kernel with relaxed SIMD, base64.', await compile({ relaxed: true })),
+    '',
+    '/** The compiled scan kernel, base64. */',
+    'export const kernelBase64: string = [',
+    ...lines.map((line) => `  '${line}',`),
+    "].join('')",
     '',
   ].join('\n')
+}
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const target = new URL('../src/kernel/wasm.ts', import.meta.url)

@@ -1,15 +1,14 @@
 // The scan kernel: integer dot products of one query with blocks of int8 codes, the best candidates kept in a heap
-// inside the memory. AssemblyScript, compiled by kernel/build.mjs twice, with SIMD and with relaxed SIMD;
-// src/kernel/fallback.ts is the same in TypeScript, and the tests hold them against each other bit by bit.
+// inside the memory. AssemblyScript, compiled by kernel/build.mjs; src/kernel/fallback.ts is the same in TypeScript,
+// and the tests hold the two against each other bit by bit.
 //
-// The query has 16-bit codes. With relaxed SIMD it has 7-bit codes, as that instruction wants them: moved up by 64, so
-// that none is negative, and 64 · (sum of the row's codes) is taken away again. A fifth faster, less precise.
+// The query has 16-bit codes. The dot products of relaxed SIMD would want 7-bit ones: a fifth faster from the
+// processor's cache, no faster from memory, and so much less precise that more rows have to be compared by their floats.
 //
 // A block holds 1,024 rows (src/kernel/layout.ts has the same numbers): a mask of 128 bytes, one bit a row, for the
 // masked modes; then 256 groups of four rows, each
 //   scale  f32 × 4  NaN: no row in this slot. Every comparison is false, so it never becomes a candidate
 //   bias   f32 × 4
-//   sum    i32 × 4  the sum of the row's codes
 //   codes  four rows interleaved by 16 bytes: row 0 [0..15], row 1 [0..15], … row 0 [16..31], …
 // The scan is bound by memory: read as one stream it is twice as fast as row beside row, and still shares each load
 // of the query among four rows.
@@ -18,8 +17,7 @@
 const ROWS: i32 = 1024
 const MASK: usize = 128
 const BIAS: usize = 16
-const SUM: usize = 32
-const CODES: usize = 48
+const CODES: usize = 32
 
 function groupBytes(stride: i32): usize {
   return CODES + ((<usize>stride) << 2)
@@ -75,10 +73,6 @@ function offer(heap: usize, capacity: i32, length: i32, score: f32, slot: i32): 
   return length
 }
 
-function queryBytes(stride: i32): usize {
-  return ASC_FEATURE_RELAXED_SIMD ? <usize>stride : (<usize>stride) << 1
-}
-
 function scanSet(
   block: usize,
   stride: i32,
@@ -98,24 +92,16 @@ function scanSet(
       let b = i32x4.splat(0)
       const group = block + MASK + <usize>(row >> 2) * groupBytes(stride)
       let p = group + CODES + ((<usize>(row & 3)) << 4)
-      const end = query + queryBytes(stride)
-      if (ASC_FEATURE_RELAXED_SIMD) {
-        for (let q = query; q < end; q += 16) {
-          a = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(p), v128.load(q), a)
-          p += 64
-        }
-      } else {
-        for (let q = query; q < end; q += 32) {
-          a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load_ext<i8>(p), v128.load(q)))
-          b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 8), v128.load(q, 16)))
-          p += 64
-        }
+      const end = query + ((<usize>stride) << 1)
+      for (let q = query; q < end; q += 32) {
+        a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load_ext<i8>(p), v128.load(q)))
+        b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 8), v128.load(q, 16)))
+        p += 64
       }
       a = i32x4.add(a, b)
-      let dot =
+      const dot =
         i32x4.extract_lane(a, 0) + i32x4.extract_lane(a, 1) + i32x4.extract_lane(a, 2) + i32x4.extract_lane(a, 3)
       const at = group + ((<usize>(row & 3)) << 2)
-      if (ASC_FEATURE_RELAXED_SIMD) dot -= load<i32>(at, SUM) << 6
       const score = <f32>dot * load<f32>(at) + load<f32>(at, BIAS) * biasFactor
       if (score >= -Infinity) length = offer(heap, capacity, length, score, slot + row)
     }
@@ -136,7 +122,7 @@ function scanAll(
 ): i32 {
   const factor = f32x4.splat(biasFactor)
   let limit = length < capacity ? f32x4.splat(-Infinity) : v128.load_splat<f32>(heap)
-  const queryEnd = query + queryBytes(stride)
+  const queryEnd = query + ((<usize>stride) << 1)
   let p = block + MASK
   for (let row = 0; row < ROWS; row += 4) {
     let a = i32x4.splat(0)
@@ -145,35 +131,23 @@ function scanAll(
     let d = i32x4.splat(0)
     const group = p
     p += CODES
-    if (ASC_FEATURE_RELAXED_SIMD) {
-      for (let q = query; q < queryEnd; q += 16) {
-        const x = v128.load(q)
-        a = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(p), x, a)
-        b = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(p, 16), x, b)
-        c = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(p, 32), x, c)
-        d = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(p, 48), x, d)
-        p += 64
-      }
-    } else {
-      for (let q = query; q < queryEnd; q += 32) {
-        const x = v128.load(q)
-        const y = v128.load(q, 16)
-        a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load_ext<i8>(p), x))
-        a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 8), y))
-        b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 16), x))
-        b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 24), y))
-        c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 32), x))
-        c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 40), y))
-        d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 48), x))
-        d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 56), y))
-        p += 64
-      }
+    for (let q = query; q < queryEnd; q += 32) {
+      const x = v128.load(q)
+      const y = v128.load(q, 16)
+      a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load_ext<i8>(p), x))
+      a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 8), y))
+      b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 16), x))
+      b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 24), y))
+      c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 32), x))
+      c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 40), y))
+      d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 48), x))
+      d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 56), y))
+      p += 64
     }
     // Transposes the four partial sums, so that lane n holds the dot product of row n.
     const ab = i32x4.add(v128.shuffle<i32>(a, b, 0, 4, 1, 5), v128.shuffle<i32>(a, b, 2, 6, 3, 7))
     const cd = i32x4.add(v128.shuffle<i32>(c, d, 0, 4, 1, 5), v128.shuffle<i32>(c, d, 2, 6, 3, 7))
-    let dots = i32x4.add(v128.shuffle<i32>(ab, cd, 0, 1, 4, 5), v128.shuffle<i32>(ab, cd, 2, 3, 6, 7))
-    if (ASC_FEATURE_RELAXED_SIMD) dots = i32x4.sub(dots, i32x4.shl(v128.load(group, SUM), 6))
+    const dots = i32x4.add(v128.shuffle<i32>(ab, cd, 0, 1, 4, 5), v128.shuffle<i32>(ab, cd, 2, 3, 6, 7))
     const scores = f32x4.add(
       f32x4.mul(f32x4.convert_i32x4_s(dots), v128.load(group)),
       f32x4.mul(v128.load(group, BIAS), factor),
@@ -225,7 +199,7 @@ export function scan(
 
 /**
  * Codes round(127 · x / max|x|), ties to even, of the `stride` floats at `source`, to every fourth 16 bytes from
- * `target`. Stores the sum of squares (f64) at `out`, max|x| (f32) at `out` + 8, and the sum of the codes (i32) after it.
+ * `target`. Stores the sum of squares (f64) at `out`, and max|x| (f32) at `out` + 8.
  */
 export function encode(source: usize, stride: i32, target: usize, out: usize): void {
   const end = source + ((<usize>stride) << 2)
@@ -247,16 +221,12 @@ export function encode(source: usize, stride: i32, target: usize, out: usize): v
   const top = f32x4.extract_lane(largest, 0)
   store<f32>(out, top, 8)
   const factor = f32x4.splat(top > 0 ? <f32>127 / top : 0)
-  let sum = i32x4.splat(0)
   for (let p = source; p < end; p += 64) {
     const a = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(p), factor)))
     const b = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(p, 16), factor)))
     const c = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(p, 32), factor)))
     const d = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(p, 48), factor)))
-    sum = i32x4.add(sum, i32x4.add(i32x4.add(a, b), i32x4.add(c, d)))
     v128.store(target, i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)))
     target += 64
   }
-  sum = i32x4.add(sum, v128.shuffle<i32>(sum, sum, 2, 3, 0, 1))
-  store<i32>(out, i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 1), 12)
 }

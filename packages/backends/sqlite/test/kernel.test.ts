@@ -2,17 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { render } from '../kernel/build.mjs'
 import type { Metric } from '../src/kernel/encode.js'
-import { createKernel, fallbackKernel, type Kernel } from '../src/kernel/kernel.js'
+import { createKernel, fallbackKernel, wasmKernel } from '../src/kernel/kernel.js'
 import { CodeMatrix, MatrixLimitError, matrixBytes } from '../src/kernel/matrix.js'
 import { random, randomVector } from './helpers.js'
 
 const limit = 2 ** 30
 const metrics: readonly Metric[] = ['cosine', 'dot', 'euclidean']
-
-const kinds: readonly { name: string; kernel: () => Kernel; fallback: () => Kernel }[] = [
-  { name: 'relaxed SIMD', kernel: () => createKernel('relaxed'), fallback: () => fallbackKernel('narrow') },
-  { name: 'SIMD', kernel: () => createKernel('simd'), fallback: () => fallbackKernel('wide') },
-]
 
 describe('the compiled kernel', () => {
   it('is what its source compiles to', async () => {
@@ -20,11 +15,11 @@ describe('the compiled kernel', () => {
   }, 60_000)
 })
 
-describe.each(kinds)('the kernel with $name and the fallback', ({ kernel, fallback }) => {
+describe('the kernel and the fallback', () => {
   it.each(metrics)('write the same bytes and give the same candidates, bit by bit: %s', (metric) => {
     const next = random(7)
     for (const dimensions of [1, 3, 15, 16, 17, 64, 100, 384, 1030]) {
-      const matrices = [kernel(), fallback()].map((k) => new CodeMatrix(dimensions, metric, limit, k))
+      const matrices = [wasmKernel(), fallbackKernel()].map((k) => new CodeMatrix(dimensions, metric, limit, k))
       const both = <R>(work: (matrix: CodeMatrix) => R): R[] => matrices.map(work)
       const rows = 1400
       for (let slot = 0; slot < rows; slot++) {
@@ -56,9 +51,12 @@ describe.each(kinds)('the kernel with $name and the fallback', ({ kernel, fallba
   })
 })
 
-describe.each(['relaxed', 'simd', 'fallback'] as const)('a matrix with the kernel "%s"', (kind) => {
+describe.each([
+  ['WebAssembly', createKernel],
+  ['TypeScript', fallbackKernel],
+])('a matrix with the kernel in %s', (_, kernel) => {
   const matrixOf = (dimensions: number, metric: Metric): CodeMatrix =>
-    new CodeMatrix(dimensions, metric, limit, createKernel(kind))
+    new CodeMatrix(dimensions, metric, limit, kernel())
 
   it.each(metrics)('orders candidates as the metric does, and says how near: %s', (metric) => {
     const next = random(3)
@@ -101,11 +99,11 @@ describe.each(['relaxed', 'simd', 'fallback'] as const)('a matrix with the kerne
 
   it('keeps to its memory limit', () => {
     const bytes = matrixBytes(32, 2048)
-    const matrix = new CodeMatrix(32, 'cosine', bytes, createKernel(kind))
+    const matrix = new CodeMatrix(32, 'cosine', bytes, kernel())
     matrix.reserve(2048)
     expect(() => matrix.reserve(2049)).toThrow(MatrixLimitError)
     expect(matrix.bytes).toBeLessThanOrEqual(bytes + 65_536)
-    expect(() => new CodeMatrix(32, 'cosine', 100, createKernel(kind))).toThrow(MatrixLimitError)
+    expect(() => new CodeMatrix(32, 'cosine', 100, kernel())).toThrow(MatrixLimitError)
   })
 
   it('does not take a query that codes cannot hold', () => {

@@ -26,15 +26,8 @@ export const rowFactors = (squares: number, largestValue: number, metric: Metric
   }
 }
 
-/**
- * How a kernel takes a query: `wide`, 16-bit codes as precise as 32-bit sums allow; or `narrow`, 7-bit codes moved up
- * by 64, with which relaxed SIMD is faster.
- */
-export type QueryForm = 'wide' | 'narrow'
-
-/** Largest magnitude of a query's codes, for sums of `stride` products. */
-export const queryLimit = (form: QueryForm, stride: number): number =>
-  form === 'narrow' ? 63 : Math.min(32767, Math.floor((2 ** 31 - 1) / (127 * stride)))
+/** Largest magnitude of a query's codes: as precise as 32-bit sums of `stride` products allow. */
+export const queryLimit = (stride: number): number => Math.min(32767, Math.floor((2 ** 31 - 1) / (127 * stride)))
 
 /** A query as the kernel takes it. */
 export interface EncodedQuery {
@@ -45,12 +38,7 @@ export interface EncodedQuery {
 }
 
 /** Writes a query's codes; undefined where they can't represent it (see `isEncodable`). */
-export const encodeQuery = (
-  target: Int16Array | Int8Array,
-  form: QueryForm,
-  query: Float32Array,
-  metric: Metric,
-): EncodedQuery | undefined => {
+export const encodeQuery = (target: Int16Array, query: Float32Array, metric: Metric): EncodedQuery | undefined => {
   let largestValue = 0
   let squares = 0
   for (const x of query) {
@@ -60,10 +48,9 @@ export const encodeQuery = (
   }
   const norm = Math.sqrt(squares)
   if (!isEncodable(norm)) return undefined
-  const zero = form === 'narrow' ? 64 : 0
-  target.fill(zero)
+  target.fill(0)
   if (norm === 0) return { biasFactor: 1, unit: 1 }
-  const factor = queryLimit(form, target.length) / largestValue
-  for (let i = 0; i < query.length; i++) target[i] = Math.round((query[i] as number) * factor) + zero
+  const factor = queryLimit(target.length) / largestValue
+  for (let i = 0; i < query.length; i++) target[i] = Math.round((query[i] as number) * factor)
   return { biasFactor: factor, unit: metric === 'cosine' ? 1 / (factor * norm) : 1 / factor }
 }

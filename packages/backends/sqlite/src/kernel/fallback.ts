@@ -1,5 +1,4 @@
-import type { QueryForm } from './encode.js'
-import { biasAt, blockBytes, blockRows, codesAt, scaleAt, sumAt } from './layout.js'
+import { biasAt, blockBytes, blockRows, codesAt, scaleAt } from './layout.js'
 
 /** The signature of the kernel's `scan`: see kernel/scan.ts. Pointers are byte offsets into the memory. */
 export type Scan = (
@@ -28,7 +27,6 @@ export const fallbackEncode = (memory: () => ArrayBufferLike): Encode => {
     const codes = new Int8Array(buffer)
     const sums = [0, 0, 0, 0]
     let largest = 0
-    let sum = 0
     for (let i = 0; i < stride; i++) {
       const x = values[i] as number
       largest = Math.max(largest, Math.abs(x))
@@ -42,14 +40,12 @@ export const fallbackEncode = (memory: () => ArrayBufferLike): Encode => {
     for (let i = 0; i < stride; i++) {
       const rounded = fround(fround(fround((values[i] as number) * factor) + rounder) - rounder)
       codes[target + (i >> 4) * 64 + (i & 15)] = Math.max(-128, Math.min(127, rounded))
-      sum += rounded
     }
-    view.setInt32(out + 12, sum, true)
   }
 }
 
 /** `scan` of kernel/scan.ts in TypeScript, over the same memory: for runtimes without WebAssembly, and for the tests. */
-export const fallbackScan = (memory: () => ArrayBufferLike, form: QueryForm): Scan => {
+export const fallbackScan = (memory: () => ArrayBufferLike): Scan => {
   const { fround } = Math
   return (base, blocks, stride, query, biasFactor, heap, capacity, mode, backwards) => {
     const buffer = memory()
@@ -57,7 +53,7 @@ export const fallbackScan = (memory: () => ArrayBufferLike, form: QueryForm): Sc
     const mask = new Uint8Array(buffer)
     const floats = new Float32Array(buffer)
     const slots = new Int32Array(buffer)
-    const target = form === 'wide' ? new Int16Array(buffer, query, stride) : new Int8Array(buffer, query, stride)
+    const target = new Int16Array(buffer, query, stride)
     const factor = fround(biasFactor)
     const root = heap >>> 2
     let length = 0
@@ -114,7 +110,6 @@ export const fallbackScan = (memory: () => ArrayBufferLike, form: QueryForm): Sc
         for (let i = 0; i < stride; at += 48) {
           for (const end = i + 16; i < end; i++) dot += (codes[at++] as number) * (target[i] as number)
         }
-        if (form === 'narrow') dot -= (slots[(block + sumAt(row, stride)) / 4] as number) * 64
         const bias = fround((floats[(block + biasAt(row, stride)) / 4] as number) * factor)
         offer(fround(fround(fround(dot) * scale) + bias), n * blockRows + row)
       }

@@ -1,14 +1,11 @@
-import type { QueryForm } from './encode.js'
 import { type Encode, fallbackEncode, fallbackScan, type Scan } from './fallback.js'
-import { relaxedBase64, simdBase64 } from './wasm.js'
+import { kernelBase64 } from './wasm.js'
 
 const pageBytes = 65_536
 const maxPages = 65_536
 
 /** The kernel's functions with the memory it reads. */
 export interface Kernel {
-  /** How it takes the query's codes. */
-  readonly form: QueryForm
   readonly scan: Scan
   readonly encode: Encode
   /** The memory; after `reserve` it may be another object. */
@@ -29,24 +26,17 @@ interface WebAssemblyGlobal {
 
 const runtime = (globalThis as { readonly WebAssembly?: WebAssemblyGlobal }).WebAssembly
 
-/** What the runtime may offer, the fastest first. */
-export type KernelKind = 'relaxed' | 'simd' | 'fallback'
+let compiled: object | undefined
 
-const compiled = new Map<KernelKind, object>()
-
-const wasmKernel = (kind: 'relaxed' | 'simd'): Kernel => {
+/** A kernel in WebAssembly with SIMD; throws where the runtime has neither. */
+export const wasmKernel = (): Kernel => {
   if (!runtime) throw new TypeError('this runtime has no WebAssembly')
-  let module = compiled.get(kind)
-  if (!module) {
-    module = new runtime.Module(Buffer.from(kind === 'relaxed' ? relaxedBase64 : simdBase64, 'base64'))
-    compiled.set(kind, module)
-  }
+  compiled ??= new runtime.Module(Buffer.from(kernelBase64, 'base64'))
   const memory = new runtime.Memory({ initial: 1, maximum: maxPages })
-  const instance = new runtime.Instance(module, { env: { memory } })
+  const { exports } = new runtime.Instance(compiled, { env: { memory } })
   return {
-    form: kind === 'relaxed' ? 'narrow' : 'wide',
-    scan: instance.exports.scan as Scan,
-    encode: instance.exports.encode as Encode,
+    scan: exports.scan as Scan,
+    encode: exports.encode as Encode,
     buffer: () => memory.buffer,
     reserve: (bytes) => {
       const lacking = Math.ceil((bytes - memory.buffer.byteLength) / pageBytes)
@@ -55,12 +45,11 @@ const wasmKernel = (kind: 'relaxed' | 'simd'): Kernel => {
   }
 }
 
-/** The same in plain TypeScript: the same results, some thirty times slower. `form` as that of the kernel it stands for. */
-export const fallbackKernel = (form: QueryForm = 'wide'): Kernel => {
+/** The same in plain TypeScript: the same results, some thirty times slower. */
+export const fallbackKernel = (): Kernel => {
   let buffer = new ArrayBuffer(pageBytes)
   return {
-    form,
-    scan: fallbackScan(() => buffer, form),
+    scan: fallbackScan(() => buffer),
     encode: fallbackEncode(() => buffer),
     buffer: () => buffer,
     reserve: (bytes) => {
@@ -72,21 +61,20 @@ export const fallbackKernel = (form: QueryForm = 'wide'): Kernel => {
   }
 }
 
-const works = (kind: 'relaxed' | 'simd'): boolean => {
+let usable: boolean | undefined
+
+const wasmIsUsable = (): boolean => {
   try {
-    wasmKernel(kind)
+    wasmKernel()
     return true
   } catch {
-    // No WebAssembly, as in a runtime started with --jitless, or none of these instructions: the next one answers the same.
+    // No WebAssembly, as in a runtime started with --jitless, or a processor without SIMD: the fallback answers the same.
     return false
   }
 }
 
-let best: KernelKind | undefined
-
-/** A kernel of the kind; without one, the fastest that the runtime has. Throws where the runtime does not have the kind. */
-export const createKernel = (kind?: KernelKind): Kernel => {
-  best ??= works('relaxed') ? 'relaxed' : works('simd') ? 'simd' : 'fallback'
-  const chosen = kind ?? best
-  return chosen === 'fallback' ? fallbackKernel() : wasmKernel(chosen)
+/** WebAssembly where the runtime has it with SIMD, else the fallback. */
+export const createKernel = (): Kernel => {
+  usable ??= wasmIsUsable()
+  return usable ? wasmKernel() : fallbackKernel()
 }

@@ -5,8 +5,7 @@ export const blockRows = 1024
 export const maskBytes: number = blockRows / 8
 const groupRows = 4
 const biasOffset = 16
-const sumOffset = 32
-const codesOffset = 48
+const codesOffset = 32
 
 /** Bytes of one row's codes: its dimensions, padded with zeros to a multiple of 16. */
 export const strideOf = (dimensions: number): number => (dimensions + 15) & ~15
@@ -23,6 +22,5 @@ export const blockBytes = (stride: number): number => maskBytes + chunkBytes(str
 const groupOf = (row: number, stride: number): number => maskBytes + (row >> 2) * groupBytes(stride)
 export const scaleAt = (row: number, stride: number): number => groupOf(row, stride) + (row & 3) * 4
 export const biasAt = (row: number, stride: number): number => scaleAt(row, stride) + biasOffset
-export const sumAt = (row: number, stride: number): number => scaleAt(row, stride) + sumOffset
 /** The first 16 codes of a row; the next 16 follow 64 bytes later. */
 export const codesAt = (row: number, stride: number): number => groupOf(row, stride) + codesOffset + (row & 3) * 16

@@ -1,6 +1,6 @@
 import { encodeQuery, type Metric, outlierBias, rowFactors } from './encode.js'
 import { createKernel, type Kernel } from './kernel.js'
-import { biasAt, blockBytes, blockRows, chunkBytes, codesAt, maskBytes, scaleAt, strideOf, sumAt } from './layout.js'
+import { biasAt, blockBytes, blockRows, chunkBytes, codesAt, maskBytes, scaleAt, strideOf } from './layout.js'
 
 /** Most candidates one scan returns. */
 export const maxCandidates = 8192
@@ -45,7 +45,6 @@ export class CodeMatrix {
   #bytes: Int8Array
   #floats: Float32Array
   #doubles: Float64Array
-  #ints: Int32Array
 
   constructor(dimensions: number, metric: Metric, limitBytes: number, kernel: Kernel = createKernel()) {
     this.#kernel = kernel
@@ -59,7 +58,6 @@ export class CodeMatrix {
     this.#bytes = new Int8Array(kernel.buffer())
     this.#floats = new Float32Array(kernel.buffer())
     this.#doubles = new Float64Array(kernel.buffer())
-    this.#ints = new Int32Array(kernel.buffer())
   }
 
   /** Memory in use, in bytes. */
@@ -86,7 +84,6 @@ export class CodeMatrix {
     this.#bytes = new Int8Array(this.#kernel.buffer())
     this.#floats = new Float32Array(this.#kernel.buffer())
     this.#doubles = new Float64Array(this.#kernel.buffer())
-    this.#ints = new Int32Array(this.#kernel.buffer())
     for (; this.#blocks < blocks; this.#blocks++) {
       for (let row = 0; row < blockRows; row++) this.#empty(this.#block(this.#blocks), row)
     }
@@ -105,7 +102,6 @@ export class CodeMatrix {
     const { scale, bias } = rowFactors(squares, floats[encodedAt / 4 + 2] as number, this.#metric)
     floats[(block + scaleAt(row, this.#stride)) / 4] = scale
     floats[(block + biasAt(row, this.#stride)) / 4] = bias
-    this.#ints[(block + sumAt(row, this.#stride)) / 4] = this.#ints[encodedAt / 4 + 3] as number
     if (bias === outlierBias) this.#outliers.add(slot)
     else this.#outliers.delete(slot)
   }
@@ -142,11 +138,8 @@ export class CodeMatrix {
    * Undefined where the codes can't represent the query.
    */
   candidates(query: Float32Array, count: number, among?: Int32Array): Candidates | undefined {
-    const { form } = this.#kernel
-    const { buffer } = this.#bytes
-    const at = queryAt(this.#stride)
-    const target = form === 'wide' ? new Int16Array(buffer, at, this.#stride) : new Int8Array(buffer, at, this.#stride)
-    const encoded = encodeQuery(target, form, query, this.#metric)
+    const target = new Int16Array(this.#bytes.buffer, queryAt(this.#stride), this.#stride)
+    const encoded = encodeQuery(target, query, this.#metric)
     if (encoded === undefined) return undefined
     const capacity = Math.min(count, maxCandidates)
     const mode = among === undefined ? 0 : this.#mask(among)

@@ -22,6 +22,8 @@ const sampleRows = 128
 /** Below this share all matching rows are looked up before the scan; above, candidates are checked after it. */
 const selectiveShare = 0.05
 const knownFilters = 32
+/** How often the largest error of the codes seen so far a row not yet seen is allowed to be off: some three standard deviations. */
+const safety = 1.5
 
 /** How many candidates a scan of the codes gives for `topK` neighbours. Whether they were enough is checked afterwards. */
 const candidatesFor = (topK: number): number => topK + Math.max(54, topK)
@@ -77,7 +79,7 @@ export const searchCodes = (
       const next = fitting[to] ?? (complete ? undefined : all.at(-1))
       const top = best(rescorer.found, topK)
       const last = top[topK - 1]
-      if (next && last && next.order + 2 * rescorer.error < last.order) return top
+      if (next && last && next.order + safety * rescorer.error < last.order) return top
     }
     if (complete) return best(rescorer.found, topK)
     if (count >= maxCandidates) {
