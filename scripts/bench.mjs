@@ -1,11 +1,27 @@
 // npm run bench: side-by-side measurements, as ratios in one run. Usage: npm run bench [-- NAME...] [--large] [--runs N]
-import { existsSync } from 'node:fs'
+// `npm run bench -- servers [NAME...]` measures the backends whose servers run (npm run servers -- up) or that variables name.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { root, run, setup, tryRun } from './x.mjs'
 
+const args = process.argv.slice(2)
 const env = setup()
 run('turbo', ['run', 'build', '--output-logs=errors-only'], { env })
+
 const rivals = path.join(root, 'benchmarks', 'rivals')
-if (!existsSync(path.join(rivals, 'node_modules')))
+const wanted = readFileSync(path.join(rivals, 'package.json'), 'utf8')
+const stamp = path.join(rivals, 'node_modules', '.veritas-stamp')
+if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
   run('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: rivals, env })
-process.exit(tryRun('node', ['--expose-gc', 'benchmarks/src/main.ts', ...process.argv.slice(2)], { env }))
+  writeFileSync(stamp, wanted)
+}
+
+if (args.includes('servers')) {
+  const cli = path.join(root, 'tools', 'servers', 'src', 'cli.ts')
+  const answer = spawnSync('node', [cli, 'env', '--json'], { cwd: root, env, encoding: 'utf8' })
+  if (answer.status !== 0) throw new Error(`The servers did not tell where they are: ${answer.stderr}`)
+  // A variable that is set names a server of the user's own.
+  for (const [name, value] of Object.entries(JSON.parse(answer.stdout))) env[name] ??= value
+}
+process.exit(tryRun('node', ['--expose-gc', 'benchmarks/src/main.ts', ...args], { env }))

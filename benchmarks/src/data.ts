@@ -34,15 +34,57 @@ export function vectors(count: number, dimensions: number, shape: Shape, seed = 
   })
 }
 
-const WORDS =
+/** What a document can be about: 24 words, as often as each other. */
+export const KINDS: readonly string[] =
   'store search graph vector index query document relation model network memory stream batch signal filter token edge node table column cache journal version repair'.split(
     ' ',
   )
 
-/** Documents with an embedding, three references, metadata and about 30 words of text each. */
+const VOCABULARY = 5000
+
+/** Words made of syllables, all different, those of KINDS among them: neither the commonest nor the rarest. */
+function vocabulary(): readonly string[] {
+  const next = random(11)
+  const pick = (letters: string): string => letters[Math.floor(next() * letters.length)] ?? ''
+  const words = new Set<string>()
+  while (words.size < VOCABULARY) {
+    const syllables = 1 + Math.floor(next() * 3)
+    words.add(
+      Array.from({ length: syllables }, () => pick('bcdfghjklmnprstvwz') + pick('aeiou') + pick('lmnrst')).join(''),
+    )
+  }
+  const all = [...words]
+  for (const [i, kind] of KINDS.entries()) all[40 + 20 * i] = kind
+  return all
+}
+
+/** Words as a natural language uses them: the one at place n about 1/n as often as the first (Zipf). The ten commonest make up a third. */
+export function zipfWords(next: () => number): () => string {
+  const words = vocabulary()
+  const sums: number[] = []
+  let sum = 0
+  for (let place = 1; place <= words.length; place++) {
+    sum += 1 / place
+    sums.push(sum)
+  }
+  return () => {
+    const wanted = next() * sum
+    let low = 0
+    let high = sums.length - 1
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((sums[middle] ?? 0) < wanted) low = middle + 1
+      else high = middle
+    }
+    return words[low] ?? ''
+  }
+}
+
+/** Documents with an embedding, three references, metadata and 30 words of text each. */
 export function documents(count: number, embeddings: readonly Float32Array[], seed = 7): VeritasDocument[] {
   const next = random(seed)
-  const word = (): string => WORDS[Math.floor(next() * WORDS.length)] ?? ''
+  const word = zipfWords(next)
+  const kind = (): string => KINDS[Math.floor(next() * KINDS.length)] ?? ''
   return Array.from({ length: count }, (_, i) => ({
     id: `document-${i}`,
     text: Array.from({ length: 30 }, word).join(' '),
@@ -50,7 +92,7 @@ export function documents(count: number, embeddings: readonly Float32Array[], se
     documentType: 'note',
     createdDate: new Date(1_700_000_000_000 + i * 1000),
     references: Array.from({ length: 3 }, () => `document-${Math.floor(next() * count)}`),
-    metadata: { year: 2000 + Math.floor(next() * 25), kind: word(), open: next() < 0.5 },
+    metadata: { year: 2000 + Math.floor(next() * 25), kind: kind(), open: next() < 0.5 },
     embedding: embeddings[i % embeddings.length] ?? new Float32Array(1),
   }))
 }
