@@ -70,9 +70,10 @@ export class CayleyGraph implements GraphRole {
     this.#guard = guardFor('graph', (work) => connection.call(work))
   }
 
-  check(nodes: readonly NodeRecord[], edges: readonly EdgeRecord[]): readonly RecordIssue[] {
-    return [...nodes.flatMap(checkNode), ...edges.flatMap((edge, i) => checkEdge(edge, nodes.length + i))]
-  }
+  readonly check = (nodes: readonly NodeRecord[], edges: readonly EdgeRecord[]): readonly RecordIssue[] => [
+    ...nodes.flatMap(checkNode),
+    ...edges.flatMap((edge, i) => checkEdge(edge, nodes.length + i)),
+  ]
 
   /** There is nothing to make: quads need no schema. */
   ensureSchema(options: ScopedOptions & GraphSchema): Promise<void> {

@@ -10,7 +10,7 @@ import {
 import type { Access, Row } from './connection.js'
 import { catalogueLabel, fieldProperty, integer, quote, scopeLabel, toNumber } from './cypher.js'
 import type { Environment } from './environment.js'
-import { awaitIndexes, dropLabel } from './schema.js'
+import { awaitIndexes, deleteNodes, dropLabel } from './schema.js'
 
 /** A vector collection as the catalogue has it. */
 export interface Collection extends CollectionDefinition {
@@ -68,7 +68,7 @@ export class Collections {
         throw error
       })
     await this.#prepared
-    const { before, collection, added } = await this.#claim(scope, label, definition, signal)
+    const { before, created, collection, added } = await this.#claim(scope, label, definition, signal)
     if (collection.dimensions !== definition.dimensions || collection.metric !== definition.metric)
       throw new VeritasError({
         code: 'CONFLICT',
@@ -77,6 +77,8 @@ export class Collections {
     const changes = [...added]
       .filter(([, type]) => INDEXED.has(type))
       .map(([path]) => dialect.rangeIndex(`${label}_f_${fieldProperty(path)}`, label, fieldProperty(path)))
+    // What a drop that was interrupted left behind is none of the new collection's.
+    if (created) await deleteNodes(this.#environment, label, signal)
     if (!before)
       changes.unshift(
         dialect.uniqueConstraint(`${label}_id`, label, '_id'),
@@ -110,7 +112,7 @@ export class Collections {
       },
       signal,
     )
-    await dropLabel(this.#environment, label, quote(label), signal)
+    await dropLabel(this.#environment, label, signal)
   }
 
   async list(access: Access, signal: AbortSignal | undefined): Promise<CollectionInfo[]> {
@@ -152,7 +154,7 @@ export class Collections {
     return row && { collection: toCollection(row), ready: row.get('ready') === true }
   }
 
-  /** Enters the collection, or adds fields to its entry; `before` says whether it was finished. */
+  /** Enters the collection, or adds fields to its entry; `before` says whether it was finished, `created` whether this call entered it. */
   async #claim(
     scope: Scope,
     label: string,
@@ -160,6 +162,7 @@ export class Collections {
     signal: AbortSignal | undefined,
   ): Promise<{
     readonly before: boolean
+    readonly created: boolean
     readonly collection: Collection
     readonly added: ReadonlyMap<string, FieldType>
   }> {
@@ -168,8 +171,9 @@ export class Collections {
     const found = await this.#find(connection, label, signal)
     if (found?.ready) {
       const added = newFields(found.collection.fields, fields)
-      if (added.size === 0) return { before: true, collection: found.collection, added }
+      if (added.size === 0) return { before: true, created: false, collection: found.collection, added }
     }
+    const generation = randomUUID()
     return connection.transact(signal, async (run) => {
       const [row] = await run({
         text: `MERGE (c:${quote(catalogueLabel(prefix))} {_id: $label})
@@ -186,7 +190,7 @@ export class Collections {
             dimensions: integer(definition.dimensions),
             metric: definition.metric,
             fields: '{}',
-            generation: randomUUID(),
+            generation,
             ready: false,
           },
         },
@@ -201,7 +205,12 @@ export class Collections {
         text: `MATCH (c:${quote(catalogueLabel(prefix))} {_id: $label}) SET c.fields = $fields`,
         parameters: { label, fields: JSON.stringify(all) },
       })
-      return { before, collection: { ...collection, fields: all }, added }
+      return {
+        before,
+        created: collection.generation === generation,
+        collection: { ...collection, fields: all },
+        added,
+      }
     })
   }
 }

@@ -64,12 +64,11 @@ export class Neo4jGraph implements GraphRole {
     this.#ready = ready
   }
 
-  check(nodes: readonly NodeRecord[], edges: readonly EdgeRecord[]): readonly RecordIssue[] {
-    return [
-      ...nodes.flatMap((node, i) => checkNode(node, i, this.#environment.prefix)),
-      ...edges.flatMap((edge, i) => checkEdge(edge, nodes.length + i)),
-    ]
-  }
+  // Bound to this object however it is called: it is handed on as a function.
+  readonly check = (nodes: readonly NodeRecord[], edges: readonly EdgeRecord[]): readonly RecordIssue[] => [
+    ...nodes.flatMap((node, i) => checkNode(node, i, this.#environment.prefix)),
+    ...edges.flatMap((edge, i) => checkEdge(edge, nodes.length + i)),
+  ]
 
   ensureSchema(options: ScopedOptions & GraphSchema): Promise<void> {
     return this.#guard('ensureSchema', options, async () => {
@@ -107,7 +106,7 @@ export class Neo4jGraph implements GraphRole {
       const label = this.#label(options.scope)
       if (this.#access.inUnit) throw refuse('graph', 'dropSchema in a unit of work', 'drop it outside.')
       this.#ready.delete(label)
-      await dropLabel(this.#environment, label, quote(label), options.signal)
+      await dropLabel(this.#environment, label, options.signal)
     })
   }
 

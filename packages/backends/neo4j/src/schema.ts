@@ -1,4 +1,5 @@
 import { throwIfAborted } from '@veritas-db/core/contract'
+import { quote } from './cypher.js'
 import type { Environment } from './environment.js'
 
 /** How long a new index may take to answer, in seconds. */
@@ -36,15 +37,24 @@ export const awaitIndexes = async (
   }
 }
 
+/** Removes all nodes with the label, so many a transaction: what was removed stays so where it ends early. */
+export const deleteNodes = async (
+  { connection, dialect }: Environment,
+  label: string,
+  signal: AbortSignal | undefined,
+): Promise<void> => {
+  const text = `MATCH (n:${quote(label)}) ${dialect.deleteInBatches('n', 1000)}`
+  await connection.run({ text, parameters: {} }, signal)
+}
+
 /** Removes all nodes with the label, then its constraints and indexes. */
 export const dropLabel = async (
   environment: Environment,
   label: string,
-  quoted: string,
   signal: AbortSignal | undefined,
 ): Promise<void> => {
   const { connection, dialect } = environment
-  await connection.run({ text: `MATCH (n:${quoted}) ${dialect.deleteInBatches('n', 1000)}`, parameters: {} }, signal)
+  await deleteNodes(environment, label, signal)
   const found = await indexesOf(environment, label, signal)
   if (found.length === 0) return
   await connection.changeSchema(

@@ -87,9 +87,8 @@ export class Neo4jVectors implements VectorRole {
     this.#collections = collections
   }
 
-  check(records: readonly VectorRecord[], definition?: CollectionDefinition): readonly RecordIssue[] {
-    return records.flatMap((record, i) => checkVectorRecord(record, i, definition))
-  }
+  readonly check = (records: readonly VectorRecord[], definition?: CollectionDefinition): readonly RecordIssue[] =>
+    records.flatMap((record, i) => checkVectorRecord(record, i, definition))
 
   ensureCollection(options: ScopedOptions & CollectionDefinition): Promise<void> {
     return this.#guard('ensureCollection', options, async () => {

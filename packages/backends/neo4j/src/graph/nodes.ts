@@ -49,6 +49,20 @@ const upsertStatement = (
   }
 }
 
+/** The same for `ifAbsent`, where MERGE alone is enough: nodes that are there, which many documents may refer to, are not locked. */
+const insertStatement = (label: string, rows: readonly Write[]): Statement => {
+  const labels = [...new Set(rows.map((row) => row.label))]
+  return {
+    text: `UNWIND $rows AS row
+      MERGE (n:${quote(label)} {_key: row.key})
+      ON CREATE SET n = row.properties, n._fresh = true
+      WITH row, n, n._fresh IS NOT NULL AS write
+      ${when('write', ['REMOVE n._fresh', ...labels.map((name, i) => when(`row.label = $labels[${i}]`, `SET n:${quote(name)}`))].join(' '))}
+      RETURN row.i AS i, write`,
+    parameters: { rows, labels },
+  }
+}
+
 /** Writes nodes, several batches one after the other; answers each. */
 export const upsertNodes = async (
   environment: Environment,
@@ -74,7 +88,9 @@ export const upsertNodes = async (
   rows.sort((a, b) => (a.key < b.key ? -1 : 1))
   for (const batch of splitBatches(rows, limits, sizeOf)) {
     throwIfAborted(signal)
-    const answers = await access.run(upsertStatement(environment, label, batch, mode), signal)
+    const statement =
+      mode === 'ifAbsent' ? insertStatement(label, batch) : upsertStatement(environment, label, batch, mode)
+    const answers = await access.run(statement, signal)
     for (const answer of answers) if (answer.get('write') === true) outcomes[toNumber(answer.get('i'))] = APPLIED
   }
   return unique.outcomes(outcomes)
