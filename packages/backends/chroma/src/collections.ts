@@ -58,6 +58,8 @@ export class Collections {
         code: 'CONFLICT',
         message: `The collection ${describe(scope)} has ${found.dimensions} dimensions and the metric ${found.metric}, not ${definition.dimensions} and ${definition.metric}: drop it first, or use another name.`,
       })
+    // For the listing alone: every field is indexed, declared or not. Chroma replaces metadata as a whole, so of different
+    // fields that several callers add at this very moment some may be missing there.
     const missing = Object.entries(definition.fields ?? {}).filter(([path]) => !Object.hasOwn(found.fields ?? {}, path))
     let now = found
     if (missing.length > 0) {

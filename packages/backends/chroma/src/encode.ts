@@ -10,7 +10,7 @@ import {
   VeritasError,
 } from '@veritas-db/core/contract'
 import type { Metadata as ChromaMetadata } from 'chromadb'
-import { flagField, stored, typeFlag } from './filter.js'
+import { elementField, flagField, stored, typeFlag } from './filter.js'
 
 /** The metadata fields that are not the user's, whose names all hold a `_`. */
 export const KEY_FIELD = 'key'
@@ -58,8 +58,10 @@ const addFields = (out: ChromaMetadata, metadata: Metadata, prefix: string): voi
   for (const [field, value] of Object.entries(metadata)) {
     if (value === null || value === undefined) continue
     const path = prefix + field
-    if (Array.isArray(value)) out[flagField(path)] = typeFlag.array
-    else if (typeof value === 'object' && !(value instanceof Date)) {
+    if (Array.isArray(value)) {
+      out[flagField(path)] = typeFlag.array
+      for (const element of value) out[elementField(path, element)] = 1
+    } else if (typeof value === 'object' && !(value instanceof Date)) {
       out[flagField(path)] = typeFlag.object
       addFields(out, value as Metadata, `${path}.`)
     } else {

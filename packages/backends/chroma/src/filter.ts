@@ -1,10 +1,7 @@
 import type { FilterCapabilities, FilterNode, Scalar } from '@veritas-db/core/contract'
 import type { Where } from 'chromadb'
 
-/**
- * What Chroma can filter by exactly. Its metadata has no order of texts and no search for parts of them. It has arrays, but a
- * server of one's own (1.5.9) leaves those of dropped collections behind, and new records inherit them: we store none.
- */
+/** What Chroma can filter by exactly. Its metadata has no order of texts and no search for parts of them. */
 export const filterCapabilities: FilterCapabilities = Object.freeze({
   and: true,
   or: true,
@@ -18,6 +15,7 @@ export const filterCapabilities: FilterCapabilities = Object.freeze({
   gte: ['number', 'date'],
   lt: ['number', 'date'],
   lte: ['number', 'date'],
+  contains: ['number', 'element'],
 } as const)
 
 /** The types of a value, as the field `t_path` names them. */
@@ -29,6 +27,12 @@ type Literal = string | number | boolean
 
 /** The metadata field with the type of the value at a path. */
 export const flagField = (path: string): string => `t_${path}`
+/**
+ * The metadata field that is 1 where the array at a path holds an element. Chroma has arrays, but a server of one's own (1.5.9)
+ * leaves those of dropped collections behind, where new records inherit them.
+ */
+export const elementField = (path: string, element: string | number): string => `l${JSON.stringify([path, element])}`
+
 const integerField = (path: string): string => `i_${path}`
 const fractionField = (path: string): string => `f_${path}`
 const dateField = (path: string): string => `d_${path}`
@@ -128,6 +132,8 @@ export const compileFilter = (node: FilterNode, wanted = true): Compiled => {
       return isOneOf(node.path, node.values, !wanted)
     case 'exists':
       return exists(node.path, node.value === wanted)
+    case 'contains':
+      return { [elementField(node.path, node.value)]: wanted ? { $eq: 1 } : { $ne: 1 } }
     case 'gt':
     case 'gte':
     case 'lt':

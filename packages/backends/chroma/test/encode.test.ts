@@ -49,7 +49,17 @@ describe('metadata', () => {
       key: documentKey(scope, 'a'),
       metadata: expect.any(String),
       ...{ t_s: 's', s_s: 'x', t_n: 'n', i_n: 1, t_f: 'n', f_f: 0.5, t_b: 'b', b_b: true, t_d: 'd', d_d: 5 },
-      ...{ t_t: 'a', t_u: 'a', t_e: 'a', t_o: 'o', 't_o.q': 'n', 'i_o.q': 1 },
+      ...{
+        t_t: 'a',
+        'l["t","x"]': 1,
+        t_u: 'a',
+        'l["u",1]': 1,
+        'l["u",2.5]': 1,
+        t_e: 'a',
+        t_o: 'o',
+        't_o.q': 'n',
+        'i_o.q': 1,
+      },
     })
     expect(metadataOf(entry.metadata)).toEqual(metadata)
     expect(metadataOf(toEntry(record('a')).metadata)).toEqual({})

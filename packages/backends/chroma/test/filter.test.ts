@@ -52,6 +52,8 @@ describe('compileFilter', () => {
       },
     ],
     ['$nin', { a: { $nin: ['x', 1] } }, { $and: [{ s_a: { $nin: ['x'] } }, { i_a: { $nin: [1] } }] }],
+    ['$contains of a number', { a: { $contains: 1.5 } }, { 'l["a",1.5]': { $eq: 1 } }],
+    ['not $contains', { $not: { a: { $contains: -0 } } }, { 'l["a",0]': { $ne: 1 } }],
     ['De Morgan', { $not: { a: 'x', b: 'y' } }, { $or: [{ s_a: { $ne: 'x' } }, { s_b: { $ne: 'y' } }] }],
     [
       'not of an $or',
@@ -62,6 +64,11 @@ describe('compileFilter', () => {
     ['false within an $and', { $and: [{ a: 'x' }, { $or: [] }] }, false],
   ])('%s', (_, filter, expected) => {
     expect(compile(filter)).toEqual(expected)
+  })
+
+  it('looks for texts in fields that are declared as lists', () => {
+    const node = parseFilter({ 'a"]': { $contains: '"x' } }, { fields: { 'a"]': 'string[]' } })
+    expect(compileFilter(node)).toEqual({ 'l["a\\"]","\\"x"]': { $eq: 1 } })
   })
 
   it('keeps values out of the structure', () => {

@@ -2,7 +2,6 @@ import {
   type CollectionDefinition,
   type CollectionInfo,
   checkScope,
-  type FieldType,
   type Metric,
   physicalName,
   type Scope,
@@ -11,9 +10,8 @@ import {
 import type { Collection } from 'weaviate-client'
 import type { WeaviateConfig } from './config.js'
 import type { Session } from './connection.js'
-import { baseProperties, rangePropertyOf } from './encode.js'
 import { isConflict, isNotFound } from './errors.js'
-import { rangeProperty } from './filter.js'
+import { type AddedProperty, baseProperties, fieldProperties, fieldsOf, rangeColumn } from './properties.js'
 
 /** A collection as it was found. */
 export interface Known {
@@ -46,22 +44,14 @@ export class Collections {
       known = await this.#read(session, name)
       if (!known) throw missing(scope)
     }
-    const { dimensions, metric, fields = {} } = known.definition
+    const { dimensions, metric } = known.definition
     if (dimensions !== definition.dimensions || metric !== definition.metric)
       throw new VeritasError({
         code: 'CONFLICT',
         message: `The collection ${describe(scope)} has ${dimensions} dimensions and the metric ${metric}, not ${definition.dimensions} and ${definition.metric}: drop it first, or use another name.`,
       })
-    const added = Object.entries(definition.fields ?? {}).filter(([path]) => !Object.hasOwn(fields, path))
-    let now: CollectionDefinition = known.definition
-    if (added.length > 0) {
-      now = { dimensions, metric, fields: { ...fields, ...Object.fromEntries(added) } }
-      await session.rest(
-        this.handle(session, known).config.update({ description: encodeInfo(this.#config.prefix, scope, now) }),
-      )
-      await this.addRanges(session, known, rangesOf(now.fields))
-    }
-    this.#known.set(name, { ...known, definition: now })
+    await this.#add(session, known, fieldProperties(definition.fields))
+    this.#known.set(name, known)
   }
 
   async drop(session: Session, scope: Scope): Promise<void> {
@@ -73,7 +63,7 @@ export class Collections {
 
   async list(session: Session): Promise<CollectionInfo[]> {
     const all = await session.rest(session.client.collections.listAll())
-    return all.flatMap(({ description }) => infoOf(this.#config.prefix, description) ?? [])
+    return all.flatMap(({ description, properties }) => infoOf(this.#config.prefix, description, properties) ?? [])
   }
 
   /** Runs `work` on the collection. What is remembered may be gone and made anew by somebody else: then it is looked up again. */
@@ -102,16 +92,21 @@ export class Collections {
   }
 
   /** Adds properties for ranges where the collection lacks them. */
-  async addRanges(session: Session, known: Known, names: Iterable<string>): Promise<void> {
-    for (const name of new Set(names)) {
-      if (known.properties.has(name)) continue
+  addRanges(session: Session, known: Known, names: readonly string[]): Promise<void> {
+    return this.#add(session, known, names.map(rangeColumn))
+  }
+
+  /** One after the other, since the server takes one at a time; each is a step of its own, whoever else adds some meanwhile. */
+  async #add(session: Session, known: Known, properties: readonly AddedProperty[]): Promise<void> {
+    for (const property of properties) {
+      if (known.properties.has(property.name)) continue
       try {
-        await session.rest(this.handle(session, known).config.addProperty(rangePropertyOf(name)))
+        await session.rest(this.handle(session, known).config.addProperty(property))
       } catch (error) {
         // Somebody else was faster.
         if (!isConflict(error)) throw error
       }
-      known.properties.add(name)
+      known.properties.add(property.name)
     }
   }
 
@@ -130,10 +125,7 @@ export class Collections {
 
   async #create(session: Session, name: string, scope: Scope, definition: CollectionDefinition): Promise<void> {
     const { prefix, hnsw, replicas } = this.#config
-    const ranges = rangesOf(definition.fields ?? {}).map((range) => ({
-      ...rangePropertyOf(range),
-      dataType: ['number'],
-    }))
+    const fields = fieldProperties(definition.fields).map((field) => ({ ...field, dataType: [field.dataType] }))
     try {
       await session.rest(
         session.client.collections.createFromSchema({
@@ -149,7 +141,7 @@ export class Collections {
           // Every word of a text can be looked for.
           invertedIndexConfig: { stopwords: { preset: 'none' } },
           ...(replicas !== undefined && { replicationConfig: { factor: replicas, asyncEnabled: false } }),
-          properties: [...baseProperties, ...ranges],
+          properties: [...baseProperties, ...fields],
         }),
       )
     } catch (error) {
@@ -161,7 +153,7 @@ export class Collections {
   async #read(session: Session, name: string): Promise<Known | undefined> {
     try {
       const found = await session.rest(session.client.collections.exportToJson(name))
-      const info = infoOf(this.#config.prefix, found.description)
+      const info = infoOf(this.#config.prefix, found.description, found.properties)
       if (!info) throw notOurs(name)
       const { dimensions, metric, fields = {} } = info
       const properties = new Set((found.properties ?? []).flatMap((property) => property.name ?? []))
@@ -172,11 +164,6 @@ export class Collections {
     }
   }
 }
-
-const rangesOf = (fields: Readonly<Record<string, FieldType>> = {}): string[] =>
-  Object.entries(fields).flatMap(([path, type]) =>
-    type === 'number' || type === 'date' ? [rangeProperty(path, type)] : [],
-  )
 
 const describe = ({ tenant, collection, incarnation }: Scope): string =>
   `"${collection}"${tenant === undefined ? '' : ` of the tenant "${tenant}"`}${incarnation ? `, incarnation ${incarnation}` : ''}`
@@ -193,14 +180,18 @@ const notOurs = (name: string): VeritasError =>
     message: `There is a collection ${name} that VERITAS did not make: remove it, or set another prefix.`,
   })
 
-/** What a collection is, as the text of its description. */
-const encodeInfo = (prefix: string, scope: Scope, { dimensions, metric, fields = {} }: CollectionDefinition): string =>
-  JSON.stringify({ veritas: 1, prefix, scope, dimensions, metric, fields })
+/** What a collection is, as the text of its description. Its fields are described by properties, which several callers can add at once. */
+const encodeInfo = (prefix: string, scope: Scope, { dimensions, metric }: CollectionDefinition): string =>
+  JSON.stringify({ veritas: 1, prefix, scope, dimensions, metric })
 
-const infoOf = (prefix: string, description: string | undefined): CollectionInfo | undefined => {
+const infoOf = (
+  prefix: string,
+  description: string | undefined,
+  properties: readonly { readonly description?: string }[] = [],
+): CollectionInfo | undefined => {
   if (!description?.startsWith('{"veritas":1,')) return undefined
   const info = JSON.parse(description) as CollectionInfo & { readonly prefix: string }
   if (info.prefix !== prefix) return undefined
-  const { scope, dimensions, metric, fields } = info
-  return { scope, dimensions, metric, fields: fields ?? {} }
+  const { scope, dimensions, metric } = info
+  return { scope, dimensions, metric, fields: fieldsOf(properties) }
 }

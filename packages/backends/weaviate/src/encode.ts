@@ -11,43 +11,10 @@ import {
   VeritasError,
 } from '@veritas-db/core/contract'
 import { elementFacet, FACETS, presence, rangeProperty, scalarFacet } from './filter.js'
+import { GUARD } from './properties.js'
 
 /** The properties of every collection that are always read. */
 export const HEAD_PROPERTIES = ['key', 'version', 'ordinal', 'documentId'] as const
-
-/**
- * A property of type object that stays empty. A server whose auto-schema is on makes a collection for an object whose
- * collection is gone, and a late write would bring a dropped one back; this property is one that it cannot make up, and so it
- * refuses the object instead.
- */
-const GUARD = 'guard'
-
-/** The properties that every collection has, as the server's schema describes them. */
-export const baseProperties: readonly Readonly<Record<string, unknown>>[] = [
-  { name: 'key', dataType: ['text'], tokenization: 'field', indexFilterable: true, indexSearchable: false },
-  { name: 'version', dataType: ['text'], tokenization: 'field', indexFilterable: true, indexSearchable: false },
-  { name: 'ordinal', dataType: ['int'], indexFilterable: false },
-  { name: 'documentId', dataType: ['text'], tokenization: 'field', indexFilterable: false, indexSearchable: false },
-  { name: 'text', dataType: ['text'], tokenization: 'word', indexFilterable: false, indexSearchable: true },
-  { name: 'metadata', dataType: ['text'], tokenization: 'field', indexFilterable: false, indexSearchable: false },
-  { name: FACETS, dataType: ['text[]'], tokenization: 'field', indexFilterable: true, indexSearchable: false },
-  {
-    name: GUARD,
-    dataType: ['object'],
-    indexFilterable: false,
-    nestedProperties: [{ name: 'nothing', dataType: ['text'], indexFilterable: false, indexSearchable: false }],
-  },
-]
-
-/** A property for ranges of one path. */
-export const rangePropertyOf = (
-  name: string,
-): { name: string; dataType: 'number'; indexFilterable: boolean; indexRangeFilters: boolean } => ({
-  name,
-  dataType: 'number',
-  indexFilterable: false,
-  indexRangeFilters: true,
-})
 
 const NAMESPACE = Buffer.from('6f2c6e0e7d6b5c4ba1d57ae1c70f6b1d', 'hex')
 

@@ -133,10 +133,7 @@ export const toVeritasError = (error: unknown, context: ErrorContext): VeritasEr
     ...(changed && { outcome: 'unknown' as const }),
   }
   const inFlight = write ? ({ outcome: 'unknown' } as const) : {}
-  if (VeritasError.is(error)) {
-    if (!changed || error.outcome === 'unknown') return VeritasError.from(error, common)
-    return new VeritasError({ ...common, ...error, message: error.message, outcome: 'unknown', cause: error })
-  }
+  if (VeritasError.is(error)) return VeritasError.from(error, common)
   if (signal?.aborted) {
     // The reason may be an error of the contract, such as a time-out of the manager's.
     const reason: unknown = signal.reason

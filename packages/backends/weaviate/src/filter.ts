@@ -77,15 +77,15 @@ export const elementFacet = (path: string, value: string | number): string =>
 /** The longest name of a property is 231 characters. */
 const MAX_NAME = 200
 
-/**
- * The property with the number or date at a path, for ranges: in lower case, since names that differ in case alone are one to
- * Weaviate. A date is in milliseconds.
- */
-export const rangeProperty = (path: string, type: 'number' | 'date'): string => {
-  const letter = type === 'number' ? 'n' : 'd'
+/** A path as the name of a property: in lower case, since names that differ in case alone are one to Weaviate. */
+export const propertyName = (path: string, letter: string): string => {
   const name = encodeFieldPath(path, `${letter}_`).replace(/[A-Z]/g, (char) => `_${char.charCodeAt(0).toString(16)}_`)
   return name.length <= MAX_NAME ? name : `${letter}h_${createHash('sha256').update(path).digest('hex')}`
 }
+
+/** The property with the number or date at a path, for ranges. A date is in milliseconds. */
+export const rangeProperty = (path: string, type: 'number' | 'date'): string =>
+  propertyName(path, type === 'number' ? 'n' : 'd')
 
 const rangeOf = (path: string, value: number | Date): string =>
   rangeProperty(path, value instanceof Date ? 'date' : 'number')
@@ -172,7 +172,7 @@ export const compileFilter = (node: FilterNode, hasProperty: (name: string) => b
       }
       case 'contains': {
         const element = hasFacet(elementFacet(n.path, n.value))
-        if (typeof n.value === 'number') return element
+        if (typeof n.value === 'number' || n.in === 'list') return element
         return join('Or', [element, like(`${head(n.path, 'text')}*${encodeText(n.value)}*`)])
       }
       case 'startsWith':

@@ -1,5 +1,4 @@
 import {
-  APPLIED,
   assertPushable,
   type CallOptions,
   type CollectionDefinition,
@@ -9,7 +8,6 @@ import {
   type FilterNode,
   invalid,
   type Key,
-  type Metric,
   type Outcome,
   type Page,
   type RecordHead,
@@ -27,12 +25,13 @@ import {
   type WriteResult,
 } from '@veritas-db/core/contract'
 import type { Collection, FilterValue } from 'weaviate-client'
+import { type BatchAnswer, outcomesOf, ranked, similarity, wanted } from './answers.js'
 import { checkDefinition, MAX_DIMENSIONS, MAX_REQUEST_BYTES, prepare } from './check.js'
 import { Collections, distances, type Known } from './collections.js'
 import type { WeaviateConfig } from './config.js'
 import type { Connection, Session } from './connection.js'
-import { type Entry, HEAD_PROPERTIES, headOf, type Include, recordOf, type StoredObject, wireBytes } from './encode.js'
-import { backendName, ofObject, refuse } from './errors.js'
+import { type Entry, headOf, type Include, recordOf, type StoredObject, wireBytes } from './encode.js'
+import { backendName, refuse } from './errors.js'
 import { type Compiled, compileFilter, filterCapabilities, join, on, rangesOf } from './filter.js'
 
 /** Records a request. More make the server no faster. */
@@ -328,15 +327,7 @@ export class WeaviateVector implements VectorRole {
     }))
     const query = consistency ? `?consistency_level=${consistency}` : ''
     const answers = (await session.post(`/batch/objects${query}`, { objects })) as readonly BatchAnswer[]
-    return entries.map((_, i): Outcome => {
-      const result = answers[i]?.result
-      if (result?.status !== 'FAILED') return APPLIED
-      const messages = result.errors?.error?.flatMap(({ message }) => message ?? []) ?? []
-      const error = ofObject(messages.join('; ') || 'for no given reason')
-      // The collection is gone, so none of the batch was written.
-      if (error.code === 'NOT_FOUND') throw error
-      return { status: 'failed', error }
-    })
+    return outcomesOf(answers, entries.length)
   }
 
   async #remove(collection: Collection, session: Session, where: FilterValue): Promise<number> {
@@ -391,35 +382,6 @@ export class WeaviateVector implements VectorRole {
   }
 }
 
-/** What the server says of one object of a batch. */
-interface BatchAnswer {
-  readonly result?: {
-    readonly status?: 'SUCCESS' | 'FAILED'
-    readonly errors?: { readonly error?: readonly { readonly message?: string }[] } | null
-  }
-}
-
 const keyBatches = (keys: readonly Key[]): Iterable<readonly Key[]> =>
   splitBatches([...new Set(keys)], { batchRecords: KEYS_A_REQUEST })
 const withKeys = (keys: readonly Key[]): FilterValue => on('key', 'ContainsAny', [...keys])
-
-const wanted = ({ metadata, text, vector }: Include): { returnProperties: string[]; includeVector: boolean } => ({
-  returnProperties: [...HEAD_PROPERTIES, ...(metadata ? ['metadata'] : []), ...(text ? ['text'] : [])],
-  includeVector: vector ?? false,
-})
-
-interface Scored extends StoredObject {
-  readonly metadata: { readonly distance?: number; readonly score?: number } | undefined
-}
-
-const ranked = (objects: readonly Scored[], include: Include, score: (object: Scored) => number): VectorMatch[] =>
-  objects
-    .map((object) => ({ ...recordOf(object, include), score: score(object) }))
-    .sort((a, b) => b.score - a.score || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.ordinal - b.ordinal))
-
-/** Weaviate's distance as a similarity: it gives 1 - cosine, the negative inner product, and the square of the Euclidean distance. */
-export const similarity = (metric: Metric, distance: number): number => {
-  if (metric === 'dot') return -distance
-  if (metric === 'euclidean') return 1 / (1 + Math.sqrt(Math.max(0, distance)))
-  return Math.max(-1, Math.min(1, 1 - distance))
-}

@@ -64,6 +64,11 @@ describe('compileFilter', () => {
     expect(compile(filter)).toEqual(expected)
   })
 
+  it('looks for parts of a text only where the field is not declared as a list', () => {
+    const node = parseFilter({ a: { $contains: 'x' } }, { fields: { a: 'string[]' } })
+    expect(compileFilter(node, () => true)).toEqual(facets('Equal', `${M}a${M}Sx${E}`))
+  })
+
   it('names the properties that ranges need', () => {
     const filter: Input = { $or: [{ a: { $gt: 1 } }, { $not: { b: { $lt: new Date(0) } } }], c: 1 }
     expect(rangesOf(parseFilter(filter))).toEqual(['n_a', 'd_b'])
