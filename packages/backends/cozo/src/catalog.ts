@@ -99,21 +99,21 @@ export class Catalog {
 
   /**
    * Enters a space, or adds to the one that is there; `statements` make what it needs, and are run one by one in any case.
-   * `merge` gives the definition that is to be there, and throws where the two do not fit.
+   * `merge` gives the definition that is to be there, and throws where the two do not fit. Answers the one that was there before.
    */
   async ensure(
     kind: Kind,
     space: Space,
     merge: (before: Definition) => Definition,
-    statements: (definition: Definition, before: Definition | undefined) => readonly string[],
+    statements: (definition: Definition) => readonly string[],
     signal: AbortSignal | undefined,
-  ): Promise<void> {
+  ): Promise<Definition | undefined> {
     const { name, scope } = space
-    await this.#connection.serially(`ensure ${name}`, signal, async () => {
+    return this.#connection.serially(`ensure ${name}`, signal, async () => {
       const found = await this.find(name, signal, true)
       const definition = found ? merge(found.definition) : space.definition
       // The relations first: what is in the catalogue can be used.
-      for (const statement of statements(definition, found?.definition)) await this.make(statement, signal)
+      for (const statement of statements(definition)) await this.make(statement, signal)
       const text = JSON.stringify(definition)
       if (!found || JSON.stringify(found.definition) !== text)
         await this.#connection.write(
@@ -123,6 +123,7 @@ export class Catalog {
           signal,
         )
       this.#known.set(name, { space: { name, scope, definition }, at: performance.now() })
+      return found?.definition
     })
   }
 
@@ -189,3 +190,7 @@ export const conflict = (path: string, before: unknown, wanted: unknown): Verita
     path,
     message: `${path}: is ${before} already, and cannot become ${wanted}.`,
   })
+
+/** Whether other texts are to be searched than before, in a place where some may be already. */
+export const changesText = (before: Definition | undefined, wanted: readonly string[]): boolean =>
+  before !== undefined && wanted.length > 0 && JSON.stringify(before.text ?? []) !== JSON.stringify(wanted)

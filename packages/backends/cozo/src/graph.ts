@@ -16,7 +16,7 @@ import {
   throwIfAborted,
 } from '@veritas-db/core/contract'
 import { freshRule, limits, writeBatches } from './batches.js'
-import { type Catalog, type Definition, plainScope, type Space } from './catalog.js'
+import { type Catalog, changesText, type Definition, plainScope, type Space } from './catalog.js'
 import { checkAll, checkEdge, checkLimit, checkNode, issuesOf } from './checks.js'
 import type { Connection } from './connection.js'
 import { missing } from './errors.js'
@@ -37,7 +37,7 @@ import { keysAtOnce, splitEvery } from './lists.js'
 import { cursorText, pageOf, readCursor } from './pages.js'
 import { rawLanguage, runRaw } from './raw.js'
 import { Bindings, block } from './script.js'
-import { createTextIndex, hitRules, wordsOf } from './text.js'
+import { createTextIndex, gatherAll, gatherTexts, hitRules, textOf, wordsOf } from './text.js'
 
 /** Every step of a walk is a rule of its own, and the server prepares all of them. */
 const maxDepth = 16
@@ -113,21 +113,18 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
         checkSchema(options)
         const name = catalog.graph(scope)
         const definition: Definition = { text: textFields ?? [] }
-        await catalog.ensure(
+        const before = await catalog.ensure(
           'graph',
           { name, scope: plainScope(scope), definition },
-          (before) => (textFields && textFields.length > 0 ? definition : before),
+          (found) => (textFields && textFields.length > 0 ? definition : found),
           () => graphStatements(relationsOf(name)),
           signal,
         )
         // Texts of nodes that are there already are found by fields that are declared later, too.
-        if (textFields && textFields.length > 0)
-          await connection.write(
-            relationsOf(name).nodes,
-            reindexScript(relationsOf(name)),
-            { text: textOf(definition) },
-            signal,
-          )
+        if (textFields && changesText(before, textFields)) {
+          const { nodes, texts } = relationsOf(name)
+          await connection.write(nodes, gatherAll(nodes, texts), { text: textOf(textFields) }, signal)
+        }
       }),
 
     dropSchema: (options) =>
@@ -144,7 +141,7 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
         const { nodes, mode = 'replace', signal } = options
         checkAll(nodes, checkNode)
         const rows = new Map(nodes.map((node) => [node, storeNode(node)]))
-        const text = textOf(space.definition)
+        const text = textOf(space.definition.text)
         const script = upsertScript(relations, mode, text.length > 0)
         const outcomes = await writeBatches(
           nodes,
@@ -228,7 +225,7 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
       call('deleteNodes', options, async () => {
         const { space, relations } = await graphOf(options)
         const { versionBelow, signal } = options
-        const script = deleteScript(relations, versionBelow !== undefined, textOf(space.definition).length > 0)
+        const script = deleteScript(relations, versionBelow !== undefined, textOf(space.definition.text).length > 0)
         let deleted = 0
         for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce)) {
           throwIfAborted(signal)
@@ -336,10 +333,6 @@ const afterEdge = (cursor: string | undefined, bindings: Bindings): string => {
   return `, s >= ${s}, (s > ${s} || y > ${y} || (y == ${y} && (t > ${t} || (t == ${t} && o > ${o}))))`
 }
 
-/** The properties of full text with their places, as `$text` takes them. */
-const textOf = (definition: Definition): (readonly [number, string])[] =>
-  (definition.text ?? []).map((path, i) => [i, path])
-
 const graphStatements = ({ nodes, edges, sets, texts }: Relations): string[] => [
   `:create ${nodes} {k: String => v: String, d: String, l: String, h: Bool, m: String, j: Json}`,
   `:create ${edges} {s: String, y: String, t: String, o: Int => v: String, m: String}`,
@@ -348,13 +341,6 @@ const graphStatements = ({ nodes, edges, sets, texts }: Relations): string[] => 
   `:create ${texts} {k: String, c: Int => t: String}`,
   createTextIndex(texts),
 ]
-
-/** The texts of nodes that full text covers. */
-const textRule = (relation: string): string =>
-  `field[c, path] <- $text ?[k, c, t] := *${relation}{k, j}, field[c, path], t = get(j, [path, 's'], null), is_string(t)`
-
-const reindexScript = ({ nodes, texts }: Relations): string =>
-  block(`?[k, c] := *${texts}{k, c} :rm ${texts} {k, c}`, `${textRule(nodes)} :put ${texts} {k, c => t}`)
 
 const upsertScript = (
   { nodes, texts }: Relations,
@@ -366,9 +352,7 @@ const upsertScript = (
   return block(
     `${freshRule(mode, nodes, ['k'], columns)} ?[${columns}] := new[${columns}] :create _new {${fields}}`,
     `?[${columns}] := *_new{${columns}} :put ${nodes} {${fields}}`,
-    // What is put over a text that is there would leave the old words in the index.
-    searchable && `?[k, c] := *_new{k}, *${texts}{k, c} :rm ${texts} {k, c}`,
-    searchable && `${textRule('_new')} :put ${texts} {k, c => t}`,
+    ...(searchable ? gatherTexts('_new', texts) : []),
     '?[k] := *_new{k}',
   )
 }

@@ -18,8 +18,8 @@ import {
   throwIfAborted,
   type Version,
 } from '@veritas-db/core/contract'
-import { freshRule, limits, writeBatches } from './batches.js'
-import { type Catalog, conflict, type Definition, plainScope, type Space } from './catalog.js'
+import { limits, writeBatches } from './batches.js'
+import { type Catalog, changesText, conflict, type Definition, plainScope, type Space } from './catalog.js'
 import { checkAll, checkLimit, checkRow, issuesOf } from './checks.js'
 import type { Connection } from './connection.js'
 import { missing, refuse } from './errors.js'
@@ -28,8 +28,9 @@ import { compileFilter } from './filter.js'
 import { keysAtOnce, splitEvery } from './lists.js'
 import { cursorText, pageOf, readCursor } from './pages.js'
 import { rawLanguage, runRaw } from './raw.js'
-import { Bindings, block } from './script.js'
-import { createTextIndex, hitRules, wordsOf } from './text.js'
+import { after, deleteScript, positionOf, tableStatements, upsertScript } from './relational/scripts.js'
+import { Bindings } from './script.js'
+import { gatherAll, hitRules, textOf, wordsOf } from './text.js'
 
 /** What the relational role can do. */
 export const relationalCapabilities: RelationalCapabilities = {
@@ -183,13 +184,15 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
           columns: Object.fromEntries(Object.entries(columns).map(([column, { type }]) => [column, type])),
           text: fullText ?? [],
         }
-        await catalog.ensure(
+        const before = await catalog.ensure(
           'table',
           { name, scope: plainScope(scope), definition },
-          (before) => mergeTables(before, definition, fullText),
-          (merged, before) => tableStatements(name, merged, before),
+          (found) => mergeTables(found, definition, fullText),
+          (merged) => tableStatements(name, merged),
           signal,
         )
+        if (fullText && changesText(before, fullText))
+          await connection.write(name, gatherAll(name, `${name}_f`), { text: textOf(fullText) }, signal)
       }),
 
     dropTable: (options) =>
@@ -215,7 +218,7 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
           { limits, of: (record) => sizeOf(rows.get(record) as StoredRow) },
           signal,
           async (batch) => {
-            const parameters = { rows: batch.map((record) => rows.get(record)), text: textOf(space.definition) }
+            const parameters = { rows: batch.map((record) => rows.get(record)), text: textOf(space.definition.text) }
             const written = await connection.write(space.name, script, parameters, signal)
             return new Set(written.map(([key]) => key as string))
           },
@@ -378,37 +381,6 @@ const digestAtOnce = 10_000
 const sizeOf = ([, , id, rest, fields]: StoredRow): number =>
   200 + id.length + rest.length + JSON.stringify(fields).length
 
-/** The columns of full text with their places, as `$text` takes them. */
-const textOf = (definition: Definition): (readonly [number, string])[] =>
-  (definition.text ?? []).map((column, i) => [i, column])
-
-const upsertScript = (space: Space, mode: 'replace' | 'ifNewer' | 'ifAbsent'): string => {
-  const { name, definition } = space
-  const columns = ['k', 'v', 'd', 'm', 'j']
-  const searchable = (definition.text ?? []).length > 0
-  const fields = 'k => v, d, m, j'
-  return block(
-    `${freshRule(mode, name, ['k'], columns)} ?[${columns}] := new[${columns}] :create _new {${fields}}`,
-    `?[${columns}] := *_new{${columns}} :put ${name} {${fields}}`,
-    // What is put over a text that is there would leave the old words in the index.
-    searchable && `?[k, c] := *_new{k}, *${name}_f{k, c} :rm ${name}_f {k, c}`,
-    searchable && `${textRule('_new')} :put ${name}_f {k, c => t}`,
-    '?[k] := *_new{k}',
-  )
-}
-
-/** The texts of a relation's rows that full text covers. */
-const textRule = (relation: string): string =>
-  `column[c, path] <- $text ?[k, c, t] := *${relation}{k, j}, column[c, path], t = get(j, [path, 's'], null), is_string(t)`
-
-const deleteScript = ({ name, definition }: Space, choose: string): string =>
-  block(
-    `${choose} ?[k] := gone[k] :create _gone {k}`,
-    `?[k] := *_gone{k} :rm ${name} {k}`,
-    (definition.text ?? []).length > 0 && `?[k, c] := *_gone{k}, *${name}_f{k, c} :rm ${name}_f {k, c}`,
-    '?[count(k)] := *_gone{k}',
-  )
-
 const checkDefinition = ({ columns, fullText = [] }: TableDefinition): void => {
   for (const name of Object.keys(columns)) checkName(name, 'columns')
   for (const name of fullText)
@@ -424,40 +396,4 @@ const mergeTables = (before: Definition, wanted: Definition, fullText: readonly 
     columns[column] = type
   }
   return { columns, text: fullText && fullText.length > 0 ? fullText : (before.text ?? []) }
-}
-
-const tableStatements = (name: string, definition: Definition, before: Definition | undefined): string[] => {
-  const text = definition.text ?? []
-  const changed = before !== undefined && JSON.stringify(before.text ?? []) !== JSON.stringify(text)
-  return [
-    `:create ${name} {k: String => v: String, d: String, m: String, j: Json}`,
-    ...(text.length > 0 ? [`:create ${name}_f {k: String, c: Int => t: String}`, createTextIndex(`${name}_f`)] : []),
-    // Other columns than before: the texts of the rows that are there are gathered anew.
-    ...(changed && text.length > 0
-      ? [
-          block(
-            `?[k, c] := *${name}_f{k, c} :rm ${name}_f {k, c}`,
-            `${textRule(name).replace('$text', JSON.stringify(textOf(definition)))} :put ${name}_f {k, c => t}`,
-          ),
-        ]
-      : []),
-  ]
-}
-
-/** The binding of `x`, the position of a row in an order: null where the column is. */
-const positionOf = (type: FieldType, path: string): string => {
-  if (type === 'number') return `number = get(j, [${path}, 'n'], null), x = if(is_null(number), null, to_float(number))`
-  return `x = get(j, [${path}, '${type.slice(0, 1)}'], null)`
-}
-
-/** The condition that a page in order of `x` starts with. Null comes first when ascending, last when descending. */
-const after = (type: FieldType, down: boolean, cursor: string, bindings: Bindings): string => {
-  const position = readCursor(cursor, ['value', 'key'])
-  const key = bindings.add(cursorText(position, 'key'))
-  const value = position.value ?? null
-  if (typeof value === 'object' && value !== null) throw invalid('cursor', 'is not one that an earlier page gave')
-  if (value === null) return down ? `(is_null(x) && k > ${key})` : `(!is_null(x) || k > ${key})`
-  const bound = bindings.add(value)
-  const read = type === 'number' || type === 'date' ? `to_float(${bound})` : bound
-  return `if(is_null(x), ${down}, x ${down ? '<' : '>'} ${read} || (x == ${read} && k > ${key}))`
 }

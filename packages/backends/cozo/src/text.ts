@@ -1,4 +1,4 @@
-import type { Bindings } from './script.js'
+import { type Bindings, block } from './script.js'
 
 /** The words of a plain query, as the server's tokenizer splits texts: letters and digits of any alphabet. */
 export const wordsOf = (query: string): string[] =>
@@ -32,3 +32,21 @@ export const hitRules = (
   return `${search.join('\n')}
 hit[${own.join(', ')}, sum(x)] := found[${all}, s, w], x = s * ${weight}`
 }
+
+/** The texts that full text covers, with their places, as the parameter `$text`. */
+export const textOf = (paths: readonly string[] | undefined): (readonly [number, string])[] =>
+  (paths ?? []).map((path, i) => [i, path])
+
+/** A query for the texts of a relation `{k, j}`, by `$text`. */
+const textsIn = (relation: string): string =>
+  `field[c, path] <- $text ?[k, c, t] := *${relation}{k, j}, field[c, path], t = get(j, [path, 's'], null), is_string(t)`
+
+/** Statements that gather the texts of the rows of `changed`. What is put over a text that is there would leave its old words in the index. */
+export const gatherTexts = (changed: string, texts: string): readonly string[] => [
+  `?[k, c] := *${changed}{k}, *${texts}{k, c} :rm ${texts} {k, c}`,
+  `${textsIn(changed)} :put ${texts} {k, c => t}`,
+]
+
+/** A script that gathers all texts of a relation anew, by `$text`. */
+export const gatherAll = (relation: string, texts: string): string =>
+  block(`?[k, c] := *${texts}{k, c} :rm ${texts} {k, c}`, `${textsIn(relation)} :put ${texts} {k, c => t}`)

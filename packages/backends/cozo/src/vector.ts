@@ -1,18 +1,13 @@
 import {
-  APPLIED,
   checkVector,
-  decodeMetadata,
   encodeMetadata,
-  type FilterNode,
   FULL_FILTER,
   invalid,
   isMatchAll,
-  type Key,
   type Metric,
   type RecordHead,
   type ScanOptions,
   type ScopedOptions,
-  STALE,
   throwIfAborted,
   unsupported,
   type VectorCapabilities,
@@ -20,20 +15,41 @@ import {
   type VectorQuery,
   type VectorRecord,
   type VectorRole,
-  type Version,
 } from '@veritas-db/core/contract'
-import { freshRule, limits, vectorLimits, writeBatches } from './batches.js'
-import { type Catalog, conflict, type Definition, plainScope, type Space } from './catalog.js'
+import { limits, vectorLimits, writeBatches } from './batches.js'
+import { type Catalog, conflict, type Definition, plainScope } from './catalog.js'
 import { checkAll, checkDirection, checkLimit, checkVectorRecord, issuesOf } from './checks.js'
 import type { CozoConfig } from './config.js'
 import type { Connection, Rows } from './connection.js'
 import { backendName, missing } from './errors.js'
 import { encodeFields } from './fields.js'
-import { compileFilter } from './filter.js'
 import { keysAtOnce, splitEvery } from './lists.js'
-import { cursorText, pageOf, readCursor } from './pages.js'
-import { Bindings, block } from './script.js'
-import { createTextIndex, hitRules, wordsOf } from './text.js'
+import { pageOf } from './pages.js'
+import { Bindings } from './script.js'
+import { hitRules, wordsOf } from './text.js'
+import {
+  type Collection,
+  collectionOf,
+  distances,
+  encodeVector,
+  identity,
+  isIndexed,
+  relationsOf,
+  store,
+  toHead,
+  toMatch,
+  toRecord,
+} from './vector/model.js'
+import {
+  after,
+  columns,
+  deleteScript,
+  included,
+  patchScript,
+  statements,
+  upsertScript,
+  where,
+} from './vector/scripts.js'
 
 /** What the vector role can do. */
 export const vectorCapabilities: VectorCapabilities = {
@@ -51,62 +67,6 @@ export const vectorCapabilities: VectorCapabilities = {
   patch: true,
   deleteByFilter: true,
 }
-
-interface Collection {
-  readonly name: string
-  readonly dimensions: number
-  readonly metric: Metric
-  /** `{k, o => v, d, t, m, j}`: key, ordinal, version, document's id, text, metadata, metadata for filters */
-  readonly records: string
-  /** `{k, o => x}`, with the index `i`; apart from the records, so that what reads those reads no vectors */
-  readonly vectors: string
-  /** `{k, o => t}` */
-  readonly texts: string
-}
-
-const relationsOf = (name: string): Pick<Collection, 'records' | 'vectors' | 'texts'> => ({
-  records: `${name}r`,
-  vectors: `${name}x`,
-  texts: `${name}f`,
-})
-
-const collectionOf = ({ name, definition }: Space): Collection => ({
-  name,
-  dimensions: definition.dimensions ?? 0,
-  metric: definition.metric ?? 'cosine',
-  ...relationsOf(name),
-})
-
-/** The server's distances, as functions and as options of an index. */
-const distances = {
-  cosine: { call: 'cos_dist', option: 'Cosine', score: (d: number) => Math.max(-1, Math.min(1, 1 - d)) },
-  dot: { call: 'ip_dist', option: 'IP', score: (d: number) => 1 - d },
-  // The server's distance is the square.
-  euclidean: { call: 'l2_dist', option: 'L2', score: (d: number) => 1 / (1 + Math.sqrt(Math.max(0, d))) },
-} as const satisfies Record<Metric, unknown>
-
-/** An index by inner product finds few of the nearest where lengths differ: there all vectors are compared. */
-const isIndexed = (metric: Metric): boolean => metric !== 'dot'
-
-const encodeVector = (vector: Float32Array): string =>
-  Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')
-
-const columns = ['k', 'o', 'v', 'd', 't', 'm', 'j']
-const given = [...columns, 'x']
-
-const store = (record: VectorRecord): readonly unknown[] => [
-  record.key,
-  record.ordinal,
-  record.version,
-  record.documentId,
-  record.text ?? null,
-  encodeMetadata(record.metadata),
-  encodeFields(record.metadata),
-  encodeVector(record.vector),
-]
-
-const where = (filter: FilterNode | undefined, bindings: Bindings): string =>
-  filter && !isMatchAll(filter) ? `, ${compileFilter(filter, bindings, 'j')}` : ''
 
 /** The vector role. */
 export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw: CozoConfig['hnsw']): VectorRole => {
@@ -373,63 +333,9 @@ at[k, o] := wanted[k], *${c.records}{k, o}
             return new Set(written.map(([k, o]) => `${k} ${o}`))
           },
         )
-        return { outcomes: outcomes.map((outcome) => (outcome.status === 'applied' ? APPLIED : STALE)) }
+        return { outcomes }
       }),
   }
-}
-
-const identity = ({ key, ordinal }: { readonly key: Key; readonly ordinal: number }): string => `${key} ${ordinal}`
-
-/** What a query brings beside keys: variables of the head, and the atoms that bind them. */
-const included = ({
-  include = {},
-}: Pick<VectorQuery, 'include'>): { readonly head: string; readonly atoms: (c: Collection) => string } => {
-  const fields = ['v', 'd', include.text ? 't' : 'no_text', include.metadata ? 'm' : 'no_metadata']
-  const unbound = fields.filter((field) => field.startsWith('no_')).map((field) => `, ${field} = null`)
-  const bound = fields.filter((field) => !field.startsWith('no_'))
-  return {
-    head: `, ${fields.join(', ')}${include.vector ? ', x' : ''}`,
-    atoms: (c) =>
-      `, *${c.records}{k, o, ${bound.join(', ')}}${unbound.join('')}${include.vector ? `, *${c.vectors}{k, o, x}` : ''}`,
-  }
-}
-
-const toMatch = (
-  [k, o, v, d, t, m, x]: readonly unknown[],
-  include: NonNullable<VectorQuery['include']>,
-): Omit<VectorMatch, 'score'> => ({
-  key: k as Key,
-  ordinal: o as number,
-  version: v as Version,
-  documentId: d as string,
-  ...(include.text && typeof t === 'string' && { text: t }),
-  ...(include.metadata && { metadata: decodeMetadata(m as string) }),
-  ...(include.vector && { vector: Float32Array.from(x as number[]) }),
-})
-
-const toHead = ([k, o, v]: readonly unknown[]): RecordHead => ({
-  key: k as Key,
-  ordinal: o as number,
-  version: v as Version,
-})
-
-const toRecord = ([k, o, v, d, t, m, x]: readonly unknown[]): VectorRecord => ({
-  key: k as Key,
-  ordinal: o as number,
-  version: v as Version,
-  documentId: d as string,
-  vector: Float32Array.from(x as number[]),
-  metadata: decodeMetadata(m as string),
-  ...(typeof t === 'string' && { text: t }),
-})
-
-/** The condition that a page in order of (key, ordinal) starts with; its first part tells the server where to begin. */
-const after = (cursor: string | undefined, bindings: Bindings): string => {
-  if (cursor === undefined) return ''
-  const position = readCursor(cursor, ['key', 'ordinal'])
-  if (typeof position.ordinal !== 'number') throw invalid('cursor', 'is not one that an earlier page gave')
-  const key = bindings.add(cursorText(position, 'key'))
-  return `, k >= ${key}, (k > ${key} || o > ${bindings.add(position.ordinal)})`
 }
 
 const checkDefinition = (dimensions: number, metric: Metric): void => {
@@ -440,50 +346,3 @@ const checkDefinition = (dimensions: number, metric: Metric): void => {
 
 const checkPatch = ({ key, ordinal, version, metadata }: Parameters<VectorRole['patch']>[0]['records'][0]): void =>
   checkVectorRecord({ key, ordinal, version, metadata, documentId: 'patch', vector: Float32Array.of(1) })
-
-const statements = (
-  { records, vectors, texts }: Pick<Collection, 'records' | 'vectors' | 'texts'>,
-  dimensions: number,
-  metric: Metric,
-  { m, efConstruction }: CozoConfig['hnsw'],
-): string[] => [
-  `:create ${records} {k: String, o: Int => v: String, d: String, t: String?, m: String, j: Json}`,
-  `:create ${vectors} {k: String, o: Int => x: <F32; ${dimensions}>}`,
-  ...(isIndexed(metric)
-    ? [
-        `::hnsw create ${vectors}:i {dim: ${dimensions}, dtype: F32, fields: [x], distance: ${distances[metric].option}, m: ${m}, ef_construction: ${efConstruction}}`,
-      ]
-    : []),
-  `:create ${texts} {k: String, o: Int => t: String}`,
-  createTextIndex(texts),
-]
-
-const upsertScript = ({ records, vectors, texts }: Collection, mode: 'replace' | 'ifNewer' | 'ifAbsent'): string => {
-  const fields = 'k, o => v, d, t, m, j'
-  return block(
-    `${freshRule(mode, records, ['k', 'o'], given)} ?[${given}] := new[${given}] :create _new {${fields}, x}`,
-    `?[${columns}] := *_new{${columns}} :put ${records} {${fields}}`,
-    `?[k, o, x] := *_new{k, o, x} :put ${vectors} {k, o => x}`,
-    // What is put over a text that is there would leave the old words in the index.
-    `?[k, o] := *_new{k, o}, *${texts}{k, o} :rm ${texts} {k, o}`,
-    `?[k, o, t] := *_new{k, o, t}, is_string(t) :put ${texts} {k, o => t}`,
-    '?[k, o] := *_new{k, o}',
-  )
-}
-
-const deleteScript = ({ records, vectors, texts }: Collection, choose: string): string =>
-  block(
-    `${choose} ?[k, o] := gone[k, o] :create _gone {k, o}`,
-    `?[k, o] := *_gone{k, o} :rm ${records} {k, o}`,
-    `?[k, o] := *_gone{k, o} :rm ${vectors} {k, o}`,
-    `?[k, o] := *_gone{k, o} :rm ${texts} {k, o}`,
-    '?[count(o)] := *_gone{k, o}',
-  )
-
-const patchScript = ({ records }: Collection): string =>
-  block(
-    `given[k, o, v, m, j] <- $rows
-     ?[${columns}] := given[k, o, v, m, j], *${records}{k, o, v: stored, d, t}, stored <= v :create _new {k, o => v, d, t, m, j}`,
-    `?[${columns}] := *_new{${columns}} :put ${records} {k, o => v, d, t, m, j}`,
-    '?[k, o] := *_new{k, o}',
-  )

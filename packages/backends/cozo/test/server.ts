@@ -20,11 +20,11 @@ export const open = async (options: CozoConfigInput): Promise<Backend<CozoRole>>
   })
 
 /** Runs a script of the test's own. */
-export const run = async (script: string): Promise<unknown[][]> => {
+export const run = async (script: string, params: Readonly<Record<string, unknown>> = {}): Promise<unknown[][]> => {
   const response = await fetch(`${url}/text-query`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ script, params: {} }),
+    body: JSON.stringify({ script, params }),
   })
   const answer = (await response.json()) as { rows?: unknown[][]; message?: string }
   if (!answer.rows) throw new Error(answer.message)

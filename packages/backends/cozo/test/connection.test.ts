@@ -1,0 +1,202 @@
+import { execFile } from 'node:child_process'
+import { createServer, type RequestListener } from 'node:http'
+import { type AddressInfo, createServer as createSocketServer } from 'node:net'
+import { inspect, promisify } from 'node:util'
+import { VeritasError, validateConfig } from '@veritas-db/core/contract'
+import { Pool } from 'undici'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import cozo from '../src/index.js'
+import { cleanUp, open, testConfig, url } from './server.js'
+
+const failure = async (work: Promise<unknown>): Promise<VeritasError> => {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (!VeritasError.is(error)) throw new Error(`needs a VeritasError, got ${inspect(error)}`)
+  return error
+}
+
+const ends: (() => void)[] = []
+afterEach(() => {
+  for (const end of ends.splice(0)) end()
+})
+
+const fakeServer = async (answer: RequestListener): Promise<string> => {
+  const server = createServer(answer)
+  ends.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const freePort = async (): Promise<number> => {
+  const server = createSocketServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+describe('the configuration', () => {
+  it('hides token and key, wherever it is shown', async () => {
+    const options = { authToken: 'hunter2-token', tls: { key: 'hunter2-key' } }
+    const config = await validateConfig(cozo.config, options, 'cozo')
+    const backend = await open(options)
+    for (const text of [JSON.stringify(config), inspect(config, { depth: 5 }), inspect(backend, { depth: 5 })])
+      expect(text).not.toContain('hunter2')
+    expect(backend.engineId).toBe('cozo:http://127.0.0.1:9070')
+    await backend.close()
+  })
+
+  it.each([
+    { url: 'ftp://h' },
+    { url: 'http://u:p@h' },
+    { url: 'http://h?auth=x' },
+    { prefix: 'A' },
+    { prefix: 'a:b' },
+    { poolSize: 0 },
+    { hnsw: { m: 0 } },
+    { unknown: 1 },
+    { client: {} },
+  ])('refuses %j', async (options) => {
+    expect(await failure(validateConfig(cozo.config, options, 'cozo'))).toMatchObject({ code: 'CONFIGURATION' })
+  })
+})
+
+describe('a server that cannot be reached', () => {
+  it('fails fast, naming host and port, and again at the next attempt', async () => {
+    const port = await freePort()
+    const backend = await open({ url: `http://127.0.0.1:${port}` })
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const start = performance.now()
+      const error = await failure(backend.connect())
+      expect(performance.now() - start).toBeLessThan(1500)
+      expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: true, backend: 'cozo' })
+      expect(error.message).toContain(`127.0.0.1:${port}`)
+    }
+    await backend.close()
+  })
+
+  it('names the host where the name is unknown', async () => {
+    const backend = await open({ url: 'http://no-such-host.invalid:9070' })
+    const error = await failure(backend.connect())
+    expect(error.code).toBe('CONNECTION')
+    expect(error.message).toContain('no-such-host.invalid:9070')
+    await backend.close()
+  })
+
+  it('does not hang where the server says nothing', async () => {
+    const backend = await open({ url: await fakeServer(() => undefined), queryTimeoutMs: 300 })
+    const start = performance.now()
+    const error = await failure(backend.connect())
+    expect(error).toMatchObject({ code: 'TIMEOUT', outcome: 'not-applied' })
+    expect(error.message).toMatch(/127\.0\.0\.1:\d+/)
+    expect(performance.now() - start).toBeLessThan(5000)
+    await backend.close()
+  })
+
+  it('refuses calls before connect and after close', async () => {
+    const backend = await open({})
+    expect(await failure(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })
+    await backend.close()
+    expect(await failure(backend.connect())).toMatchObject({ code: 'CONNECTION', retryable: false })
+    expect(await failure(backend.probe())).toMatchObject({ code: 'CONNECTION', retryable: false })
+  })
+})
+
+describe('a server with a token', () => {
+  const guarded: RequestListener = (request, response) => {
+    const good = request.headers['x-cozo-auth'] === 'right-token'
+    response.writeHead(good ? 200 : 401, { 'content-type': 'application/json' })
+    // As `cozo server` does: a refusal has no body.
+    response.end(good ? '{"headers": [], "rows": [], "ok": true}' : '')
+  }
+
+  it('lets in who has it, and refuses others with AUTHENTICATION', async () => {
+    const address = await fakeServer(guarded)
+    const good = await open({ url: address, authToken: 'right-token' })
+    await good.connect()
+    await good.close()
+    const wrong = await open({ url: `${address}/`, authToken: 'hunter2' })
+    const error = await failure(wrong.connect())
+    expect(error).toMatchObject({ code: 'AUTHENTICATION', retryable: false })
+    expect(inspect(error, { depth: 8 })).not.toContain('hunter2')
+    await wrong.close()
+  })
+})
+
+it('asks for the path in front of /text-query', async () => {
+  const paths: (string | undefined)[] = []
+  const address = await fakeServer((request, response) => {
+    paths.push(request.url)
+    response.end('{"headers": [], "rows": [], "ok": true}')
+  })
+  const backend = await open({ url: `${address}/behind/proxy/` })
+  await backend.connect()
+  await backend.close()
+  expect(paths).toEqual(['/behind/proxy/text-query'])
+})
+
+it('runs a script again that lost against another write, and tells an aborted one apart', async () => {
+  let requests = 0
+  const address = await fakeServer((_, response) => {
+    requests++
+    const busy = requests > 1 && requests < 4
+    response.writeHead(busy ? 400 : 200)
+    response.end(
+      busy
+        ? '{"code": "rocksdb::kBusy::kNone", "message": "busy"}'
+        : '{"headers": [], "rows": [["{}", "{}"]], "ok": true}',
+    )
+  })
+  const backend = await open({ url: address })
+  await backend.connect()
+  await backend.roles.graph.dropSchema({ scope: { collection: 'c' } })
+  expect(requests).toBeGreaterThan(4)
+  await backend.close()
+  const silent = await fakeServer((request, response) => {
+    if (request.headers['content-length'] && Number(request.headers['content-length']) < 200)
+      response.end('{"headers": [], "rows": [], "ok": true}')
+  })
+  const hanging = await open({ url: silent })
+  await hanging.connect()
+  const controller = new AbortController()
+  setTimeout(() => controller.abort(), 30)
+  const scope = { collection: 'c' }
+  const ensuring = hanging.roles.graph.ensureSchema({ scope, labels: ['A'], edgeTypes: [], signal: controller.signal })
+  expect(await failure(ensuring)).toMatchObject({ code: 'ABORTED' })
+  await hanging.close()
+})
+
+describe.skipIf(!url)(url ? 'a connection' : 'a connection: not run, VERITAS_COZO_URL is not set', () => {
+  const config = testConfig()
+  afterAll(() => cleanUp(config))
+
+  it('uses an injected dispatcher and leaves it open', async () => {
+    const client = new Pool(url ?? '')
+    const backend = await open({ ...config, client })
+    await backend.connect()
+    expect(await backend.probe()).toEqual({ product: 'CozoDB', version: 'unknown' })
+    await backend.close()
+    expect(client.destroyed).toBe(false)
+    await client.close()
+  })
+
+  it('leaves nothing behind that keeps the process alive', async () => {
+    const program = `
+      import cozo from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}
+      import { validateConfig } from '@veritas-db/core/contract'
+      const config = await validateConfig(cozo.config, ${JSON.stringify(config)}, 'cozo')
+      const backend = cozo.create(config, { roles: ['graph'], poolSize: 2, queryTimeoutMs: 5000 })
+      await backend.connect()
+      await backend.probe()
+      await backend.close()
+      console.log('closed')`
+    const options = { timeout: 15_000, cwd: new URL('..', import.meta.url) }
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], options)
+    expect(stdout).toBe('closed\n')
+  }, 20_000)
+})
