@@ -1,6 +1,6 @@
 import { checkName, type FieldType, physicalName, type Scope, VeritasError } from '@veritas-db/core/contract'
 import type { Collection, Document } from 'mongodb'
-import type { Access } from './connection.js'
+import type { Access } from './access.js'
 import { codeOf } from './errors.js'
 
 /** A table or a graph, as the catalogue describes it. */

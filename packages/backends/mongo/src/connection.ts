@@ -7,44 +7,11 @@ import {
   throwIfAborted,
   VeritasError,
 } from '@veritas-db/core/contract'
-import type { ClientSession, Db, MongoClient, MongoClientOptions } from 'mongodb'
+import type { Db, MongoClient } from 'mongodb'
+import { type Abilities, type Access, abortable, type ReadSettings, Transaction, type WriteSettings } from './access.js'
 import type { MongoConfig } from './config.js'
-import { abortError, codeOf, type ErrorContext, isNative, toVeritasError } from './errors.js'
-
-/** What every read of the driver is given. */
-export interface ReadSettings {
-  readonly maxTimeMS: number
-  readonly session?: ClientSession
-  readonly signal?: AbortSignal
-}
-
-/** What every write of the driver is given. */
-export interface WriteSettings {
-  readonly session?: ClientSession
-}
-
-/** What a server was found to do. */
-export interface Abilities {
-  readonly transactions: boolean
-  /** `$text` and text indexes. */
-  readonly text: boolean
-}
-
-/** A way to the database: the connection itself, or one transaction on it. */
-export interface Access {
-  readonly db: Db
-  readonly transactional: boolean
-  readonly abilities: Abilities
-  /** Runs one call of a role; `close` waits for it. */
-  call<T>(
-    role: RoleName,
-    operation: string,
-    options: CallOptions & { readonly scope?: Scope },
-    work: () => Promise<T>,
-  ): Promise<T>
-  read<T>(signal: AbortSignal | undefined, work: (settings: ReadSettings) => Promise<T>): Promise<T>
-  write<T>(signal: AbortSignal | undefined, work: (settings: WriteSettings) => Promise<T>): Promise<T>
-}
+import { type ErrorContext, isNative, toVeritasError } from './errors.js'
+import { clientOptions, describeProduct, hasText, hasTransactions, hostsOf } from './server.js'
 
 const reads: ReadonlySet<string> = new Set([
   'get',
@@ -62,32 +29,6 @@ const reads: ReadonlySet<string> = new Set([
   'scanNodes',
   'scanEdges',
 ])
-
-/** The hosts of a connection string, without user and password. */
-export const hostsOf = (url: string): string => {
-  const authority = /^mongodb(?:\+srv)?:\/\/([^/?]*)/i.exec(url)?.[1] ?? ''
-  const hosts = authority.slice(authority.lastIndexOf('@') + 1).split(',')
-  const port = url.toLowerCase().startsWith('mongodb+srv:') ? '' : ':27017'
-  return hosts
-    .map((host) => (/:\d+$/.test(host) || host.includes('%2F') ? host : host + port))
-    .sort()
-    .join(',')
-}
-
-/** Ends the wait for `promise` when the signal fires; the work itself goes on, and `close` waits for it. */
-const abortable = async <T>(promise: Promise<T>, signal: AbortSignal | undefined, write: boolean): Promise<T> => {
-  if (!signal) return promise
-  let stop = (): void => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(abortError(signal, write))
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
-}
 
 /** One client, made here or injected, and what its server can do. */
 export class Connection implements Access {
@@ -316,144 +257,3 @@ const decodeText = (text: string): string => {
 
 const closedError = (): VeritasError =>
   new VeritasError({ code: 'CONNECTION', message: 'The connection to MongoDB has been closed.', retryable: false })
-
-const clientOptions = (config: MongoConfig, poolSize: number, queryTimeoutMs: number): MongoClientOptions => {
-  const { username, password, tlsCertificateKeyFilePassword } = config
-  return {
-    appName: 'veritas',
-    // Retrying is the manager's work.
-    retryReads: false,
-    retryWrites: false,
-    maxPoolSize: poolSize,
-    serverSelectionTimeoutMS: Math.min(config.connectTimeoutMs, queryTimeoutMs),
-    connectTimeoutMS: config.connectTimeoutMs,
-    socketTimeoutMS: config.socketTimeoutMs,
-    waitQueueTimeoutMS: queryTimeoutMs,
-    ...(username !== undefined && { auth: { username, ...(password && { password: password.reveal() }) } }),
-    ...(config.authSource !== undefined && { authSource: config.authSource }),
-    ...(config.authMechanism !== undefined && { authMechanism: config.authMechanism }),
-    ...(config.replicaSet !== undefined && { replicaSet: config.replicaSet }),
-    ...(config.directConnection !== undefined && { directConnection: config.directConnection }),
-    ...(config.tls !== undefined && { tls: config.tls }),
-    ...(config.tlsCAFile !== undefined && { tlsCAFile: config.tlsCAFile }),
-    ...(config.tlsCertificateKeyFile !== undefined && { tlsCertificateKeyFile: config.tlsCertificateKeyFile }),
-    ...(tlsCertificateKeyFilePassword && {
-      tlsCertificateKeyFilePassword: tlsCertificateKeyFilePassword.reveal(),
-    }),
-    ...(config.tlsAllowInvalidCertificates !== undefined && {
-      tlsAllowInvalidCertificates: config.tlsAllowInvalidCertificates,
-    }),
-    ...(config.tlsAllowInvalidHostnames !== undefined && { tlsAllowInvalidHostnames: config.tlsAllowInvalidHostnames }),
-  }
-}
-
-/** What speaks MongoDB's protocol need not be MongoDB; some of it says so. */
-export const describeProduct = (build: Readonly<Record<string, unknown>>): ProbeResult => {
-  const version = typeof build.version === 'string' ? build.version : 'unknown'
-  if (typeof build.secantusVersion === 'string') return { product: 'SecantusDB', version: build.secantusVersion }
-  if (typeof build.ferretdb === 'object' || typeof build.ferretdbVersion === 'string')
-    return { product: 'FerretDB', version }
-  return { product: 'MongoDB', version }
-}
-
-/** A transaction that reads nothing: a server that is no replica set refuses its first command. */
-const hasTransactions = async (client: MongoClient, db: Db): Promise<boolean> => {
-  const session = client.startSession()
-  try {
-    session.startTransaction({ readConcern: { level: 'snapshot' } })
-    await db.collection('veritas_probe').findOne({}, { session })
-    await session.abortTransaction()
-    return true
-  } catch (error) {
-    if (isUnavailable(error)) throw error
-    return false
-  } finally {
-    await session.endSession()
-  }
-}
-
-/** A text search without its index: a server that has text search misses the index, another one the operator. */
-const hasText = async (db: Db, maxTimeMS: number): Promise<boolean> => {
-  try {
-    await db.collection('veritas_probe').findOne({ $text: { $search: 'veritas' } }, { maxTimeMS })
-    return true
-  } catch (error) {
-    if (isUnavailable(error)) throw error
-    return codeOf(error) === indexNotFound
-  }
-}
-
-const indexNotFound = 27
-
-/** Whether the server could not be asked at all. */
-const isUnavailable = (error: unknown): boolean =>
-  ['CONNECTION', 'TIMEOUT', 'UNAVAILABLE', 'AUTHENTICATION'].includes(toVeritasError(error).code)
-
-/** Reads and writes of one transaction. The driver allows one command at a time in it, so they wait for each other. */
-class Transaction implements Access {
-  readonly transactional = true
-  readonly db: Db
-  readonly #connection: Connection
-  readonly #session: ClientSession
-  readonly #maxTimeMS: number
-  #last: Promise<unknown> = Promise.resolve()
-  #over = false
-
-  constructor(connection: Connection, db: Db, session: ClientSession, maxTimeMS: number) {
-    this.#connection = connection
-    this.db = db
-    this.#session = session
-    this.#maxTimeMS = maxTimeMS
-  }
-
-  get abilities(): Abilities {
-    return this.#connection.abilities
-  }
-
-  async call<T>(
-    role: RoleName,
-    operation: string,
-    options: CallOptions & { readonly scope?: Scope },
-    work: () => Promise<T>,
-  ): Promise<T> {
-    try {
-      throwIfAborted(options.signal)
-      if ('scope' in options) checkScope(options.scope as Scope)
-      return await work()
-    } catch (error) {
-      // What a transaction has written so far is rolled back with it.
-      throw toVeritasError(error, { role, operation, hosts: this.#connection.hosts })
-    }
-  }
-
-  read<T>(signal: AbortSignal | undefined, work: (settings: ReadSettings) => Promise<T>): Promise<T> {
-    return this.#next(signal, () => work({ session: this.#session, maxTimeMS: this.#maxTimeMS }))
-  }
-
-  write<T>(signal: AbortSignal | undefined, work: (settings: WriteSettings) => Promise<T>): Promise<T> {
-    return this.#next(signal, () => work({ session: this.#session }))
-  }
-
-  /** Waits for what is under way, and lets nothing else begin. */
-  async end(): Promise<void> {
-    this.#over = true
-    await this.#last.catch(() => undefined)
-  }
-
-  #next<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    const before = this.#last
-    const run = async (): Promise<T> => {
-      await before.catch(() => undefined)
-      throwIfAborted(signal)
-      if (this.#over)
-        throw new VeritasError({
-          code: 'CONFLICT',
-          message: 'The transaction is over: its roles cannot be used any more.',
-        })
-      return work()
-    }
-    const promise = run()
-    this.#last = promise
-    return abortable(promise, signal, false)
-  }
-}

@@ -19,9 +19,9 @@ import {
   type Version,
 } from '@veritas-db/core/contract'
 import type { Collection, Document, Filter } from 'mongodb'
+import type { Access } from './access.js'
 import type { Catalog, Space } from './catalog.js'
 import { checkAll, checkEdge, checkLimit, checkNode, issuesOf } from './checks.js'
-import type { Access } from './connection.js'
 import { missing, refuse } from './errors.js'
 import { compileFilter, fieldAt, type Query } from './filter.js'
 import { deleteEdges, replaceEdges, upsertEdges } from './graph/edges.js'

@@ -8,9 +8,10 @@ import {
   type RelationalRole,
   type RolesOf,
 } from '@veritas-db/core/contract'
+import type { Access } from './access.js'
 import { Catalog } from './catalog.js'
 import { type MongoConfig, type MongoConfigInput, mongoConfig } from './config.js'
-import { type Access, Connection } from './connection.js'
+import { Connection } from './connection.js'
 import { backendName, refuse } from './errors.js'
 import { createGraphRole } from './graph.js'
 import { createRelationalRole } from './relational.js'

@@ -1,6 +1,6 @@
 import { invalid, isPlainObject } from '@veritas-db/core/contract'
 import type { Document } from 'mongodb'
-import type { Access } from './connection.js'
+import type { Access } from './access.js'
 
 /** What `raw` takes: a database command as JSON. */
 export const rawLanguage = 'mongodb-command'

@@ -18,9 +18,9 @@ import {
   throwIfAborted,
 } from '@veritas-db/core/contract'
 import type { Collection, Document, Filter, Sort } from 'mongodb'
+import type { Access } from './access.js'
 import type { Catalog, Space, WantedIndex } from './catalog.js'
 import { checkAll, checkLimit, checkRow, issuesOf } from './checks.js'
-import type { Access } from './connection.js'
 import { missing, refuse } from './errors.js'
 import { compileFilter, type Field, fieldAt, type Query } from './filter.js'
 import { keysAtOnce, splitEvery } from './lists.js'

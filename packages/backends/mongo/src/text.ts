@@ -1,5 +1,5 @@
 import type { CreateIndexesOptions } from 'mongodb'
-import type { Access } from './connection.js'
+import type { Access } from './access.js'
 import { codeOf } from './errors.js'
 
 const indexName = 'veritas_text'

@@ -11,7 +11,7 @@ import {
   type Version,
 } from '@veritas-db/core/contract'
 import type { AnyBulkWriteOperation, Collection, Document, MongoBulkWriteError } from 'mongodb'
-import type { Access } from './connection.js'
+import type { Access } from './access.js'
 import { toVeritasError } from './errors.js'
 
 /**

@@ -4,8 +4,8 @@ import { inspect, promisify } from 'node:util'
 import { VeritasError, validateConfig } from '@veritas-db/core/contract'
 import { MongoClient } from 'mongodb'
 import { afterAll, describe, expect, it } from 'vitest'
-import { describeProduct, hostsOf } from '../src/connection.js'
 import mongo from '../src/index.js'
+import { describeProduct, hostsOf } from '../src/server.js'
 import { dropDatabase, open, testConfig, url } from './server.js'
 
 const failure = async (work: Promise<unknown>): Promise<VeritasError> => {

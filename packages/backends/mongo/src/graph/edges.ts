@@ -12,8 +12,8 @@ import {
   VeritasError,
 } from '@veritas-db/core/contract'
 import type { AnyBulkWriteOperation, Collection, Document } from 'mongodb'
+import type { Access } from '../access.js'
 import { checkAll, checkEdge, checkSize, checkVersion } from '../checks.js'
-import type { Access } from '../connection.js'
 import { toVeritasError } from '../errors.js'
 import { bulk, limits } from '../write.js'
 import { edgeName, edgeSize, type StoredNode, toStoredEdge } from './model.js'

@@ -7,7 +7,7 @@ import {
   throwIfAborted,
 } from '@veritas-db/core/contract'
 import type { Collection, Document } from 'mongodb'
-import type { Access } from '../connection.js'
+import type { Access } from '../access.js'
 import { keysAtOnce, splitEvery } from '../lists.js'
 import { nodeFields, type StoredEdge, type StoredNode, toEdge, toNode } from './model.js'
 

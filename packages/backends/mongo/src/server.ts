@@ -1,0 +1,88 @@
+import type { ProbeResult } from '@veritas-db/core/contract'
+import type { Db, MongoClient, MongoClientOptions } from 'mongodb'
+import type { MongoConfig } from './config.js'
+import { codeOf, toVeritasError } from './errors.js'
+
+/** The hosts of a connection string, without user and password. */
+export const hostsOf = (url: string): string => {
+  const authority = /^mongodb(?:\+srv)?:\/\/([^/?]*)/i.exec(url)?.[1] ?? ''
+  const hosts = authority.slice(authority.lastIndexOf('@') + 1).split(',')
+  const port = url.toLowerCase().startsWith('mongodb+srv:') ? '' : ':27017'
+  return hosts
+    .map((host) => (/:\d+$/.test(host) || host.includes('%2F') ? host : host + port))
+    .sort()
+    .join(',')
+}
+
+/** The driver's options. */
+export const clientOptions = (config: MongoConfig, poolSize: number, queryTimeoutMs: number): MongoClientOptions => {
+  const { username, password, tlsCertificateKeyFilePassword } = config
+  return {
+    appName: 'veritas',
+    // Retrying is the manager's work.
+    retryReads: false,
+    retryWrites: false,
+    maxPoolSize: poolSize,
+    serverSelectionTimeoutMS: Math.min(config.connectTimeoutMs, queryTimeoutMs),
+    connectTimeoutMS: config.connectTimeoutMs,
+    socketTimeoutMS: config.socketTimeoutMs,
+    waitQueueTimeoutMS: queryTimeoutMs,
+    ...(username !== undefined && { auth: { username, ...(password && { password: password.reveal() }) } }),
+    ...(config.authSource !== undefined && { authSource: config.authSource }),
+    ...(config.authMechanism !== undefined && { authMechanism: config.authMechanism }),
+    ...(config.replicaSet !== undefined && { replicaSet: config.replicaSet }),
+    ...(config.directConnection !== undefined && { directConnection: config.directConnection }),
+    ...(config.tls !== undefined && { tls: config.tls }),
+    ...(config.tlsCAFile !== undefined && { tlsCAFile: config.tlsCAFile }),
+    ...(config.tlsCertificateKeyFile !== undefined && { tlsCertificateKeyFile: config.tlsCertificateKeyFile }),
+    ...(tlsCertificateKeyFilePassword && {
+      tlsCertificateKeyFilePassword: tlsCertificateKeyFilePassword.reveal(),
+    }),
+    ...(config.tlsAllowInvalidCertificates !== undefined && {
+      tlsAllowInvalidCertificates: config.tlsAllowInvalidCertificates,
+    }),
+    ...(config.tlsAllowInvalidHostnames !== undefined && { tlsAllowInvalidHostnames: config.tlsAllowInvalidHostnames }),
+  }
+}
+
+/** What speaks MongoDB's protocol need not be MongoDB; some of it says so. */
+export const describeProduct = (build: Readonly<Record<string, unknown>>): ProbeResult => {
+  const version = typeof build.version === 'string' ? build.version : 'unknown'
+  if (typeof build.secantusVersion === 'string') return { product: 'SecantusDB', version: build.secantusVersion }
+  if (typeof build.ferretdb === 'object' || typeof build.ferretdbVersion === 'string')
+    return { product: 'FerretDB', version }
+  return { product: 'MongoDB', version }
+}
+
+/** A transaction that reads nothing: a server that is no replica set refuses its first command. */
+export const hasTransactions = async (client: MongoClient, db: Db): Promise<boolean> => {
+  const session = client.startSession()
+  try {
+    session.startTransaction({ readConcern: { level: 'snapshot' } })
+    await db.collection('veritas_probe').findOne({}, { session })
+    await session.abortTransaction()
+    return true
+  } catch (error) {
+    if (isUnavailable(error)) throw error
+    return false
+  } finally {
+    await session.endSession()
+  }
+}
+
+/** A text search without its index: a server that has text search misses the index, another one the operator. */
+export const hasText = async (db: Db, maxTimeMS: number): Promise<boolean> => {
+  try {
+    await db.collection('veritas_probe').findOne({ $text: { $search: 'veritas' } }, { maxTimeMS })
+    return true
+  } catch (error) {
+    if (isUnavailable(error)) throw error
+    return codeOf(error) === indexNotFound
+  }
+}
+
+const indexNotFound = 27
+
+/** Whether the server could not be asked at all. */
+const isUnavailable = (error: unknown): boolean =>
+  ['CONNECTION', 'TIMEOUT', 'UNAVAILABLE', 'AUTHENTICATION'].includes(toVeritasError(error).code)
