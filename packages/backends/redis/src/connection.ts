@@ -1,0 +1,230 @@
+import {
+  type CallOptions,
+  type ProbeResult,
+  type RoleName,
+  throwIfAborted,
+  VeritasError,
+} from '@veritas-db/core/contract'
+import type { InjectedClient, RedisConfig } from './config.js'
+import { isNoScript, toVeritasError, untilAborted } from './errors.js'
+import type { Script } from './scripts.js'
+
+type Redis = typeof import('redis')
+type OwnClient = ReturnType<Redis['createClient']>
+/** What a command is made of. */
+export type Argument = string | Buffer
+
+/** An answer of RESP 2; texts are `Buffer`s where they were asked for as bytes. */
+export type Reply = string | number | Buffer | null | readonly Reply[]
+
+/** RESP's mark of a text, by which the client is told to hand it over as bytes. */
+const BYTES = { 36: Buffer } as const
+
+const injected = new WeakMap<object, number>()
+let injectedCount = 0
+const numberOf = (client: object): number => {
+  const number = injected.get(client) ?? ++injectedCount
+  injected.set(client, number)
+  return number
+}
+
+/** What a call says of itself, for its errors. */
+export interface Call extends CallOptions {
+  readonly operation: string
+  readonly role?: RoleName
+  /** Whether it changes anything. */
+  readonly write?: boolean
+}
+
+/** One call, on one connection, so that its commands arrive in order. */
+export class Session {
+  readonly signal: AbortSignal | undefined
+  /** Whether a part of the call's work has been done, so that its failure leaves that part behind. */
+  changed = false
+  readonly #client: InjectedClient
+
+  constructor(client: InjectedClient, signal: AbortSignal | undefined) {
+    this.#client = client
+    this.signal = signal
+  }
+
+  /** Sends one command. */
+  async send(args: readonly Argument[], bytes = false): Promise<Reply> {
+    throwIfAborted(this.signal)
+    const options = { ...(this.signal && { abortSignal: this.signal }), ...(bytes && { typeMapping: BYTES }) }
+    return untilAborted(this.signal, this.#client.sendCommand<Reply>(args, options))
+  }
+
+  /** Runs a script, which is sent as a whole where the server does not have it yet. */
+  async run(script: Script, keys: readonly string[], args: readonly Argument[], bytes = false): Promise<Reply> {
+    const rest = [String(keys.length), ...keys, ...args]
+    try {
+      return await this.send(['EVALSHA', script.sha, ...rest], bytes)
+    } catch (error) {
+      if (!isNoScript(error)) throw error
+      return this.send(['EVAL', script.text, ...rest], bytes)
+    }
+  }
+}
+
+/** The way to one server: connections that are opened once, opened again by the next call where they broke, and closed when the last call has ended. */
+export class Connection {
+  readonly engineId: string
+  /** How long a query may work on the server, in milliseconds. */
+  readonly queryTimeoutMs: number
+  readonly #config: RedisConfig
+  readonly #target: string
+  readonly #connectTimeoutMs: number
+  readonly #running = new Set<Promise<unknown>>()
+  readonly #clients: (OwnClient | undefined)[]
+  readonly #opening = new Map<number, Promise<OwnClient>>()
+  #connected = false
+  #closing: Promise<void> | undefined
+  #turn = 0
+
+  constructor(config: RedisConfig, queryTimeoutMs: number) {
+    const { client, host, port, database } = config
+    const target = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+    this.#config = config
+    this.#target = client ? `the injected client's address` : target
+    this.#connectTimeoutMs = config.connectTimeoutMs ?? queryTimeoutMs
+    this.#clients = Array.from({ length: config.poolSize })
+    this.queryTimeoutMs = queryTimeoutMs
+    this.engineId = client ? `redis:injected:${numberOf(client)}` : `redis:${target}/${database}`
+  }
+
+  async connect(options: CallOptions = {}): Promise<void> {
+    const { signal } = options
+    throwIfAborted(signal)
+    if (this.#closing) throw closedError()
+    if (this.#config.client) {
+      const { options: made } = this.#config.client
+      if (made && made.RESP !== 2)
+        throw new VeritasError({
+          code: 'CONFIGURATION',
+          backend: 'redis',
+          message: 'The injected client speaks RESP 3: make it with createClient({ RESP: 2 }).',
+        })
+    }
+    const first = !this.#connected
+    this.#connected = true
+    try {
+      await this.run({ operation: 'connect', ...(signal && { signal }) }, (session) => session.send(['PING']))
+    } catch (error) {
+      if (first) this.#connected = false
+      throw error
+    }
+  }
+
+  async probe(options: CallOptions = {}): Promise<ProbeResult> {
+    const info = await this.run({ ...options, operation: 'probe' }, (session) => session.send(['INFO', 'server']))
+    const version = /^redis_version:(\S+)/m.exec(String(info))?.[1]
+    return { product: 'Redis', version: version ?? 'unknown' }
+  }
+
+  /** Waits for what is under way, then closes the connections of our own. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#running, ...this.#opening.values()])
+    for (const client of this.#clients) {
+      if (client?.isReady) await client.close()
+      else if (client?.isOpen) client.destroy()
+    }
+    this.#clients.fill(undefined)
+  }
+
+  /** Runs one call, which `close` waits for, and explains its errors. */
+  run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
+    const promise = this.#run(call, work)
+    this.#running.add(promise)
+    const forget = (): void => {
+      this.#running.delete(promise)
+    }
+    promise.then(forget, forget)
+    return promise
+  }
+
+  async #run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
+    const { signal } = call
+    let session: Session | undefined
+    try {
+      throwIfAborted(signal)
+      if (this.#closing) throw closedError()
+      if (!this.#connected)
+        throw new VeritasError({ code: 'CONNECTION', message: 'Redis is not connected: call connect() first.' })
+      session = new Session(this.#config.client ?? (await this.#client(signal)), signal)
+      return await work(session)
+    } catch (error) {
+      throw toVeritasError(error, {
+        ...call,
+        // Until there is a session, nothing was sent.
+        write: (call.write ?? false) && session !== undefined,
+        target: this.#target,
+        changed: session?.changed ?? false,
+      })
+    }
+  }
+
+  /** The next connection; one that broke is made anew. */
+  async #client(signal: AbortSignal | undefined): Promise<OwnClient> {
+    const place = this.#turn++ % this.#clients.length
+    const there = this.#clients[place]
+    if (there?.isReady) return there
+    let opening = this.#opening.get(place)
+    if (!opening) {
+      opening = this.#open().finally(() => this.#opening.delete(place))
+      this.#opening.set(place, opening)
+      // The call that waits for it may be aborted meanwhile, and then nobody else looks at a failure.
+      opening.then(
+        (client) => {
+          this.#clients[place] = client
+        },
+        () => undefined,
+      )
+    }
+    return untilAborted(signal, opening)
+  }
+
+  async #open(): Promise<OwnClient> {
+    const { host, port, tls, username, password, database } = this.#config
+    const { createClient } = await import('redis')
+    const common = { connectTimeout: this.#connectTimeoutMs, reconnectStrategy: false as const, host, port }
+    const client = createClient({
+      RESP: 2,
+      socket: tls ? { ...tls, ...common, tls: true } : common,
+      database,
+      // Without a connection a command fails at once: the manager decides whether to try again.
+      disableOfflineQueue: true,
+      disableClientInfo: true,
+      ...(username !== undefined && { username }),
+      ...(password && { password: password.reveal() }),
+    })
+    // Calls are told of what breaks; without a listener the process would end.
+    client.on('error', () => undefined)
+    const limit = setTimeout(() => {
+      if (client.isOpen) client.destroy()
+    }, this.#connectTimeoutMs)
+    const start = performance.now()
+    try {
+      await client.connect()
+      return client as OwnClient
+    } catch (error) {
+      if (client.isOpen) client.destroy()
+      if (performance.now() - start < this.#connectTimeoutMs - 5) throw error
+      throw new VeritasError({
+        code: 'CONNECTION',
+        message: `Redis at ${this.#target} did not answer within ${this.#connectTimeoutMs} ms.`,
+        cause: error,
+      })
+    } finally {
+      clearTimeout(limit)
+    }
+  }
+}
+
+const closedError = (): VeritasError =>
+  new VeritasError({ code: 'CONNECTION', message: 'The connection to Redis has been closed.', retryable: false })

@@ -1,0 +1,309 @@
+import { spawn } from 'node:child_process'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { inspect } from 'node:util'
+import { type Backend, documentKey, VeritasError, validateConfig, version } from '@veritas-db/core/contract'
+import { createClient } from 'redis'
+import { afterEach, describe, expect, it } from 'vitest'
+import redis, { type RedisConfigInput } from '../src/index.js'
+
+const url = process.env.VERITAS_REDIS_URL
+const context = { roles: ['vector'], poolSize: 4, queryTimeoutMs: 2000 } as const
+
+const make = async (input: RedisConfigInput): Promise<Backend<'vector'>> =>
+  redis.create(await validateConfig(redis.config, input, 'redis'), context)
+
+const failure = async (work: Promise<unknown>): Promise<VeritasError> => {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (!VeritasError.is(error)) throw new Error(`expected a VeritasError, got ${inspect(error)}`)
+  return error
+}
+
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end()
+})
+
+/** A server that answers each chunk it gets; undefined is silence. */
+const fakeServer = async (answer: (text: string) => string | undefined): Promise<string> => {
+  const sockets = new Set<Socket>()
+  const server: Server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    socket.on('data', (data) => {
+      const text = answer(data.toString())
+      if (text !== undefined) socket.write(text)
+    })
+  })
+  ends.push(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return `redis://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** A port on which nothing listens. */
+const freePort = async (): Promise<number> => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+describe('a server that cannot be reached', () => {
+  it('fails fast, naming host, port and reason', async () => {
+    const port = await freePort()
+    const backend = await make({ url: `redis://127.0.0.1:${port}` })
+    const start = performance.now()
+    const error = await failure(backend.connect())
+    expect(performance.now() - start).toBeLessThan(1500)
+    expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: true, backend: 'redis' })
+    expect(error.message).toContain(`127.0.0.1:${port}`)
+    expect(error.message).toContain('ECONNREFUSED')
+    await backend.close()
+  })
+
+  it('names the host where the name is unknown', async () => {
+    const backend = await make({ url: 'redis://no-such-host.invalid', connectTimeoutMs: 5000 })
+    const error = await failure(backend.connect())
+    expect(error.code).toBe('CONNECTION')
+    expect(error.message).toContain('no-such-host.invalid:6379')
+  })
+
+  it('does not hang where the server says nothing', async () => {
+    const backend = await make({ url: await fakeServer(() => undefined), password: 'p', connectTimeoutMs: 150 })
+    const error = await failure(backend.connect())
+    expect(error).toMatchObject({ code: 'CONNECTION' })
+    expect(error.message).toMatch(/127\.0\.0\.1:\d+ did not answer within 150 ms/)
+    await backend.close()
+  })
+
+  it('says so of every call before connect', async () => {
+    const backend = await make({})
+    expect(await failure(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })
+  })
+})
+
+describe('authentication', () => {
+  it('a wrong password is AUTHENTICATION, and is shown nowhere', async () => {
+    const address = (
+      await fakeServer(() => '-WRONGPASS invalid username-password pair or user is disabled.\r\n')
+    ).slice(8)
+    for (const input of [
+      { url: `redis://${address}`, username: 'anna', password: 'wrong-secret' },
+      { url: `redis://anna:wrong-secret@${address}` },
+    ]) {
+      const config = await validateConfig(redis.config, input, 'redis')
+      const backend = redis.create(config, context)
+      const error = await failure(backend.connect())
+      expect(error.code).toBe('AUTHENTICATION')
+      const shown = `${error.message}${JSON.stringify(error)}${inspect(error, { depth: 9 })}${inspect(backend, { depth: 9 })}${inspect(config)}${JSON.stringify(config)}`
+      expect(shown).not.toContain('wrong-secret')
+      expect(backend.engineId).toBe(`redis:${address}/0`)
+      await backend.close()
+    }
+  })
+
+  it('a server that wants a password says so', async () => {
+    const backend = await make({ url: await fakeServer(() => '-NOAUTH Authentication required.\r\n') })
+    expect(await failure(backend.connect())).toMatchObject({ code: 'AUTHENTICATION' })
+    await backend.close()
+  })
+})
+
+describe('configuration', () => {
+  it.each(['http://x', 'redis://user:letmein@x/no', 'redis://x?password=letmein', 'x', 'redis://'])(
+    'refuses the url %s without repeating it',
+    async (bad) => {
+      const error = await failure(make({ url: bad }))
+      expect(error.code).toBe('CONFIGURATION')
+      expect(error.message).not.toContain('letmein')
+    },
+  )
+
+  it('reads the parts of a url', async () => {
+    const config = await validateConfig(redis.config, { url: 'rediss://a%40b:c%2Fd@[::1]:7000/3' }, 'redis')
+    expect(config).toMatchObject({ host: '::1', port: 7000, database: 3, username: 'a@b', tls: {} })
+    expect(config.password?.reveal()).toBe('c/d')
+    expect(redis.create(config, context).engineId).toBe('redis:[::1]:7000/3')
+  })
+
+  it('refuses a client that speaks RESP 3', async () => {
+    const backend = await make({ client: createClient({ RESP: 3 }) })
+    expect(await failure(backend.connect())).toMatchObject({ code: 'CONFIGURATION' })
+  })
+
+  it('says what to do where the server has no RediSearch', async () => {
+    const server = await fakeServer((text) =>
+      text.includes('FT.CREATE')
+        ? `-ERR unknown command 'FT.CREATE', with args beginning with: 'x'\r\n`
+        : text.includes('HGET')
+          ? '$-1\r\n'
+          : '+OK\r\n',
+    )
+    const backend = await make({ url: server })
+    await backend.connect()
+    const scope = { collection: 'c' }
+    const error = await failure(backend.roles.vector.ensureCollection({ scope, dimensions: 2, metric: 'cosine' }))
+    expect(error).toMatchObject({ code: 'UNSUPPORTED', retryable: false })
+    expect(error.message).toMatch(/Redis 8/)
+    await backend.close()
+  })
+})
+
+const withServer = describe.skipIf(url === undefined)
+const reason = url === undefined ? ': skipped, since VERITAS_REDIS_URL names no server' : ''
+
+withServer(`with a server${reason}`, () => {
+  const scope = { collection: 'connection' }
+  const key = documentKey(scope, 'a')
+  const record = { key, documentId: 'a', version: version(1), ordinal: 0, vector: Float32Array.of(1, 0), metadata: {} }
+  const definition = { scope, dimensions: 2, metric: 'cosine' } as const
+  /** A client of our own to look into the server with. */
+  const own = async () => {
+    const client = createClient({ url: url as string, RESP: 2 })
+    ends.push(() => client.close())
+    await client.connect()
+    return client
+  }
+
+  it('an injected client works, and is still usable after close', async () => {
+    const client = await own()
+    const backend = await make({ client, prefix: 'kit_injected' })
+    await backend.connect()
+    const { vector } = backend.roles
+    await vector.ensureCollection(definition)
+    await vector.upsert({ scope, records: [record] })
+    const [found] = await vector.query({ scope, vector: record.vector, topK: 1, include: { vector: true } })
+    expect(found).toMatchObject({ documentId: 'a', vector: record.vector })
+    expect(found?.score).toBeCloseTo(1, 5)
+    expect(await failure(vector.count({ scope, signal: AbortSignal.abort() }))).toMatchObject({ code: 'ABORTED' })
+    await vector.dropCollection({ scope })
+    expect((await make({ client })).engineId).toBe(backend.engineId)
+    await backend.close()
+    expect(await client.ping()).toBe('PONG')
+  })
+
+  it('a connection that broke is made again by the next call, and a forgotten script sent again', async () => {
+    const backend = await make({ url, prefix: 'kit_broken' })
+    await backend.connect()
+    const { vector } = backend.roles
+    await vector.ensureCollection(definition)
+    await vector.upsert({ scope, records: [record] })
+    const client = await own()
+    await client.sendCommand(['SCRIPT', 'FLUSH'])
+    const me = String(await client.sendCommand(['CLIENT', 'LIST']))
+    const ours = /id=(\d+)[^\n]*cmd=evalsha/.exec(me)?.[1]
+    expect(ours).toBeDefined()
+    await client.sendCommand(['CLIENT', 'KILL', 'ID', ours as string])
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(await vector.count({ scope })).toBe(1)
+    await vector.dropCollection({ scope })
+    await backend.close()
+  })
+
+  it('a collection that was dropped and made again elsewhere is found again, and nothing of it is left', async () => {
+    const [one, two] = [await make({ url, prefix: 'kit_again' }), await make({ url, prefix: 'kit_again' })]
+    await Promise.all([one.connect(), two.connect()])
+    await one.roles.vector.ensureCollection(definition)
+    await one.roles.vector.upsert({ scope, records: [record] })
+    await two.roles.vector.dropCollection({ scope })
+    const { vector } = one.roles
+    const calls = [
+      () => vector.count({ scope }),
+      () => vector.get({ scope, keys: [key] }),
+      () => vector.upsert({ scope, records: [record] }),
+      () => vector.query({ scope, vector: record.vector, topK: 1 }),
+    ]
+    for (const call of calls) expect(await failure(call())).toMatchObject({ code: 'NOT_FOUND' })
+    await two.roles.vector.ensureCollection({ ...definition, dimensions: 3, metric: 'dot' })
+    expect(await one.roles.vector.count({ scope })).toBe(0)
+    await two.roles.vector.dropCollection({ scope })
+    const client = await own()
+    expect(await client.keys('kit_again*')).toEqual([])
+    expect(String(await client.sendCommand(['FT._LIST']))).not.toContain('kit_again')
+    await Promise.all([one.close(), two.close()])
+  })
+
+  it('numbers and dates of undeclared fields are found by range, written and asked by different connections', async () => {
+    const [one, two] = [await make({ url, prefix: 'kit_range' }), await make({ url, prefix: 'kit_range', poolSize: 3 })]
+    await Promise.all([one.connect(), two.connect()])
+    await one.roles.vector.ensureCollection(definition)
+    const filter = { op: 'gt', path: 'new.field', value: 1 } as const
+    expect(await two.roles.vector.count({ scope, filter })).toBe(0)
+    const write = (id: string, value: number): Promise<unknown> => {
+      const metadata = { new: { field: value } }
+      const other = { ...record, key: documentKey(scope, id), documentId: id, metadata }
+      return (value % 2 ? one : two).roles.vector.upsert({ scope, records: [other] })
+    }
+    await Promise.all(Array.from({ length: 20 }, (_, i) => write(`n${i}`, i)))
+    expect(await two.roles.vector.count({ scope, filter })).toBe(18)
+    expect(await one.roles.vector.count({ scope, filter: { op: 'not', node: filter } })).toBe(2)
+    await one.roles.vector.dropCollection({ scope })
+    await Promise.all([one.close(), two.close()])
+  })
+
+  it('a process that closes its backend ends by itself', async () => {
+    const code = `
+      const { default: redis } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)})
+      const { value } = await redis.config['~standard'].validate({ url: ${JSON.stringify(url)} })
+      const backend = redis.create(value, { roles: ['vector'], poolSize: 2, queryTimeoutMs: 5000 })
+      await backend.connect()
+      console.log((await backend.probe()).product)
+      await backend.close()
+    `
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'pipe'] })
+    ends.push(() => child.kill('SIGKILL'))
+    let output = ''
+    child.stdout.on('data', (data) => {
+      output += data
+    })
+    child.stderr.on('data', (data) => {
+      output += data
+    })
+    const exit = await new Promise((resolve) => child.on('exit', resolve))
+    expect({ exit, output }).toEqual({ exit: 0, output: 'Redis\n' })
+  }, 15_000)
+
+  it('the cache keeps bytes until they expire, apart from other prefixes', async () => {
+    const [mine, other] = [await make({ url, prefix: 'kit_cache' }), await make({ url, prefix: 'kit_cache2' })]
+    await Promise.all([mine.connect(), other.connect()])
+    const cache = mine.services?.cache
+    if (!cache || !other.services?.cache) throw new Error('there is no cache')
+    const bytes = Uint8Array.from({ length: 256 }, (_, i) => i)
+    const entries = [
+      { key: 'a', value: bytes },
+      { key: 'b*\r\n', value: bytes.subarray(3, 5) },
+      { key: 'empty', value: new Uint8Array() },
+    ]
+    await cache.set({ entries, ttlMs: 60_000 })
+    const found = await cache.get({ keys: ['b*\r\n', 'none', 'a', 'empty'] })
+    expect(found.map((value) => value && [...value])).toEqual([[3, 4], null, [...bytes], []])
+    expect(await other.services.cache.get({ keys: ['a'] })).toEqual([null])
+    await cache.delete({ keys: ['a', 'none'] })
+    expect((await cache.get({ keys: ['a', 'empty'] })).map(Boolean)).toEqual([false, true])
+
+    await cache.set({ entries: [{ key: 'short', value: bytes }], ttlMs: 20.5 })
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    expect(await cache.get({ keys: ['short'] })).toEqual([null])
+
+    const many = Array.from({ length: 1200 }, (_, i) => ({ key: `k${i}`, value: Uint8Array.of(i % 256) }))
+    const keys = many.map((entry) => entry.key)
+    await cache.set({ entries: many, ttlMs: 60_000 })
+    expect((await cache.get({ keys })).every((value, i) => value?.[0] === i % 256)).toBe(true)
+    await cache.delete({ keys: [...keys, 'b*\r\n', 'empty'] })
+    expect(await (await own()).keys('kit_cache*')).toEqual([])
+
+    expect(await cache.get({ keys: [] })).toEqual([])
+    await cache.set({ entries: [], ttlMs: 1 })
+    await cache.delete({ keys: [] })
+    expect(await failure(cache.set({ entries, ttlMs: 0 }))).toMatchObject({ code: 'VALIDATION' })
+    expect(await failure(cache.get({ keys: ['a'], signal: AbortSignal.abort() }))).toMatchObject({ code: 'ABORTED' })
+    await Promise.all([mine.close(), other.close()])
+    expect(await failure(cache.get({ keys: ['a'] }))).toMatchObject({ code: 'CONNECTION' })
+  })
+})
