@@ -57,6 +57,10 @@ class Writer {
     this.#buffer = Buffer.allocUnsafe(Math.max(bytes, 64))
   }
 
+  get length(): number {
+    return this.#at
+  }
+
   /** What was written; the writer must not be used any more. */
   end(): Buffer {
     return this.#buffer.subarray(0, this.#at)
@@ -185,20 +189,26 @@ export const encodeArray = (column: Column, typeId: number): Buffer => {
 
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
 
-/** A batch as the input of `COPY … FROM STDIN (FORMAT binary)`, its columns in their order. */
-export const encodeCopy = (columns: readonly Column[]): Buffer => {
+/** Bytes of one piece of a COPY: while the server takes one, the next is encoded. */
+const CHUNK_BYTES = 256 * 1024
+
+/** A batch as the input of `COPY … FROM STDIN (FORMAT binary)`, its columns in their order, piece by piece. */
+export function* encodeCopy(columns: readonly Column[]): Generator<Buffer> {
   const rows = columns[0]?.values.length ?? 0
-  const writer = new Writer(columns.reduce((sum, column) => sum + bytesOf(column), rows * 2 + 32))
+  const cells = columns.map(cell)
+  let writer = new Writer(CHUNK_BYTES)
   for (const byte of SIGNATURE) writer.byte(byte)
   writer.int32(0)
   writer.int32(0)
-  const cells = columns.map(cell)
   for (let row = 0; row < rows; row++) {
     writer.int16(cells.length)
     for (const write of cells) write(writer, row)
+    if (writer.length < CHUNK_BYTES - 4096) continue
+    yield writer.end()
+    writer = new Writer(CHUNK_BYTES)
   }
   writer.int16(-1)
-  return writer.end()
+  yield writer.end()
 }
 
 /** One instant as a binary parameter. */

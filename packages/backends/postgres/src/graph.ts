@@ -40,7 +40,7 @@ import {
   uuidArray,
 } from './role.js'
 import type { Session } from './session.js'
-import { Bindings, quote, relationName } from './sql.js'
+import { Bindings, eachKey, quote, relationName } from './sql.js'
 import { textQuery } from './text.js'
 import { upsertRecords } from './upsert.js'
 
@@ -177,7 +177,7 @@ export const createGraphRole = (context: RoleContext): GraphRole => {
       guard('getNodes', options, () =>
         access.read(options.signal, async (session) => {
           const { nodes } = tablesOf(await graphOf(session, options.scope))
-          const sql = `SELECT ${NODE_SELECT} FROM ${nodes} n WHERE n.key = ANY($1::uuid[]) ORDER BY n.key`
+          const sql = `SELECT ${NODE_SELECT} FROM ${eachKey(nodes, 'key', 'n')} ORDER BY n.key`
           return (await session.query(sql, [keysParameter(options.keys)], { prepare: true })).rows.map(toNode)
         }),
       ),

@@ -7,6 +7,8 @@ import { quote } from './sql.js'
 
 /** How long a table that was too small is not counted again, in milliseconds. */
 const RECHECK_MS = 1000
+/** How long an index that is there is taken for granted, in milliseconds: somebody else may drop it with its table. */
+const READY_MS = 60_000
 /** How long an index that could not be built is not tried again, in milliseconds. */
 const RETRY_MS = 300_000
 
@@ -28,6 +30,7 @@ interface Build {
 /** Builds indexes when reads would use them, beside reads and writes; several processes at once build each only once. */
 export class IndexKeeper {
   readonly #config: PostgresConfig
+  readonly #poolSize: number
   readonly #access: Access
   readonly #catalogue: Catalogue
   readonly #known = new Map<string, Known>()
@@ -35,10 +38,16 @@ export class IndexKeeper {
   #work: Promise<void> = Promise.resolve()
   #stopped = false
 
-  constructor(config: PostgresConfig, access: Access, catalogue: Catalogue) {
+  constructor(config: PostgresConfig, poolSize: number, access: Access, catalogue: Catalogue) {
     this.#config = config
+    this.#poolSize = poolSize
     this.#access = access
     this.#catalogue = catalogue
+  }
+
+  #mayBuild(): boolean {
+    // A pool of one would have no connection left while the index is built.
+    return this.#config.indexBuild === 'lazy' && !this.#stopped && this.#poolSize > 1
   }
 
   /** Makes an index at once, in the session's transaction. */
@@ -51,9 +60,8 @@ export class IndexKeeper {
   /** Whether the index is there; where not, and the table is large enough, it is built in the background. */
   async want(session: Session, relation: string, spec: IndexSpec): Promise<boolean> {
     let known = this.#known.get(spec.name)
-    if (known?.ready) return true
     const now = performance.now()
-    if (known && now < known.checkAfter) return false
+    if (known && now < known.checkAfter) return known.ready
     if (!known) {
       known = { relation, ready: false, checkAfter: 0 }
       this.#known.set(spec.name, known)
@@ -68,9 +76,9 @@ export class IndexKeeper {
       { prepare: true },
     )
     const { valid, building, large } = rows[0] as { valid: boolean | null; building: boolean; large: boolean }
-    if (valid === true) known.ready = true
-    else if (large && !building && this.#config.indexBuild === 'lazy' && !this.#stopped)
-      this.#start(known, spec, valid === false)
+    known.ready = valid === true
+    if (known.ready) known.checkAfter = now + READY_MS
+    else if (large && !building && this.#mayBuild()) this.#start(known, spec, valid === false)
     return known.ready
   }
 

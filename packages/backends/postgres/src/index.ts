@@ -16,6 +16,7 @@ import { Connection } from './connection.js'
 import { BACKEND, toVeritasError } from './errors.js'
 import { createGraphRole } from './graph.js'
 import { IndexKeeper } from './index-keeper.js'
+import { poolSizeOf } from './options.js'
 import { createRelationalRole } from './relational.js'
 import type { Features, RoleContext } from './role.js'
 import type { Access, Session } from './session.js'
@@ -40,7 +41,7 @@ const createBackend = (config: PostgresConfig, context: PluginContext): Postgres
     await catalogue.prepare(session, context.roles.includes('vector'))
     features = await readFeatures(session)
   })
-  const indexes = new IndexKeeper(config, connection, catalogue)
+  const indexes = new IndexKeeper(config, poolSizeOf(config, context), connection, catalogue)
   const known = (): Features => {
     if (features) return features
     throw new VeritasError({ code: 'CONNECTION', message: 'There is no connection: call connect() first.' })

@@ -41,6 +41,9 @@ const fromUrl = (text: string): Address => {
   return addressFrom(host, port, decodeURIComponent(url.pathname.slice(1)) || decodeURIComponent(url.username))
 }
 
+export const poolSizeOf = ({ client, poolSize }: PostgresConfig, limits: Limits): number =>
+  client?.options.max ?? poolSize ?? limits.poolSize
+
 /** The options of `pg` for a pool of our own. */
 export const poolOptions = (config: PostgresConfig, limits: Limits): PoolConfig => {
   const { url, host, port, database, user, password, ssl, sslNegotiation } = config
@@ -54,7 +57,7 @@ export const poolOptions = (config: PostgresConfig, limits: Limits): PoolConfig 
     ...(password && !url && { password: password.reveal() }),
     ...(ssl !== undefined && { ssl: typeof ssl === 'boolean' ? ssl : tlsOptions(ssl) }),
     ...(sslNegotiation && { sslnegotiation: sslNegotiation }),
-    max: config.poolSize ?? limits.poolSize,
+    max: poolSizeOf(config, limits),
     connectionTimeoutMillis: config.connectTimeoutMs,
     idleTimeoutMillis: config.idleTimeoutMs,
     application_name: config.applicationName,

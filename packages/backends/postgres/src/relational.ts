@@ -1,6 +1,5 @@
 import {
   FULL_FILTER,
-  type Key,
   type RelationalCapabilities,
   type RelationalRole,
   type ScanOptions,
@@ -27,7 +26,7 @@ import {
 } from './relational/tables.js'
 import { COMMON, conditionOf, countOf, guardFor, keysParameter, type RoleContext, toKey } from './role.js'
 import type { Session } from './session.js'
-import { Bindings, tableName } from './sql.js'
+import { Bindings, eachKey, tableName } from './sql.js'
 import { textQuery } from './text.js'
 import { upsertRecords } from './upsert.js'
 
@@ -157,7 +156,7 @@ export const createRelationalRole = (context: RoleContext, transact: RelationalR
           const table = await tableOf(session, options)
           const reader = new RowReader(table.definition, options.columns)
           const { rows } = await session.query(
-            `SELECT ${reader.select} FROM ${catalogue.relation(table.relation)} r WHERE r._key = ANY($1::uuid[]) ORDER BY r._key`,
+            `SELECT ${reader.select} FROM ${eachKey(catalogue.relation(table.relation), '_key', 'r')} ORDER BY r._key`,
             [keysParameter(options.keys)],
             { prepare: true },
           )
@@ -217,10 +216,10 @@ export const createRelationalRole = (context: RoleContext, transact: RelationalR
           const table = await tableOf(session, options)
           checkLimit(options.limit, 'limit')
           if (table.definition.fullText.length === 0) return []
-          await indexes.want(session, table.relation, textIndex(config, table.relation))
+          await indexes.want(session, table.relation, textIndex(config, table))
           const bindings = new Bindings(options.query)
           const filter = conditionOf(options.filter, rowField(table), bindings)
-          const words = textQuery(config.textConfig, '$1')
+          const words = textQuery(table.definition.textConfig, '$1')
           const { rows } = await session.query(
             `SELECT r._key, r._document_id, r._version, ts_rank(r._text, ${words})::float8 AS score
              FROM ${catalogue.relation(table.relation)} r WHERE r._text @@ ${words} AND ${filter}
@@ -228,7 +227,7 @@ export const createRelationalRole = (context: RoleContext, transact: RelationalR
             bindings.values,
           )
           return rows.map((row) => ({
-            key: toKey(row._key) as Key,
+            key: toKey(row._key),
             documentId: row._document_id as string,
             version: row._version as Version,
             score: row.score as number,

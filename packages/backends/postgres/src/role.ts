@@ -2,6 +2,7 @@ import {
   type CallOptions,
   checkScope,
   type FilterNode,
+  type Key,
   type RoleCapabilities,
   type RoleName,
   type Scope,
@@ -12,7 +13,7 @@ import type { PostgresConfig } from './config.js'
 import { guarded } from './errors.js'
 import { compileFilter, type Field } from './filter.js'
 import type { IndexKeeper } from './index-keeper.js'
-import type { Access, Session } from './session.js'
+import { type Access, type Session, uuidDigits } from './session.js'
 import type { Bindings } from './sql.js'
 import { LIMITS } from './upsert.js'
 
@@ -73,8 +74,8 @@ export const conditionOf = (
   parameters: Bindings,
 ): string => (filter === undefined ? 'true' : compileFilter(filter, resolve, parameters))
 
-/** Every key as the contract writes it. */
-export const toKey = (uuid: unknown): string => (uuid as string).replaceAll('-', '')
+/** A key out of a row. */
+export const toKey = (uuid: unknown): Key => uuidDigits(uuid) as Key
 
 /** The number of rows in the answer of `SELECT count(*) AS count`. */
 export const countOf = async (session: Session, sql: string, values: readonly unknown[]): Promise<number> => {

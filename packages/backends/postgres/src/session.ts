@@ -1,12 +1,17 @@
 import { hash } from 'node:crypto'
+import { once } from 'node:events'
 import { finished } from 'node:stream/promises'
 import { throwIfAborted, VeritasError } from '@veritas-db/core/contract'
 import type { CustomTypesConfig, PoolClient, QueryConfig } from 'pg'
+import type { CopyStreamQuery } from 'pg-copy-streams'
 import { orAborted } from './abort.js'
 import { isStalePlan, sqlState, toVeritasError } from './errors.js'
 
 /** One row of an answer, by column: text, number, boolean or null. */
 export type Row = Readonly<Record<string, unknown>>
+
+/** A uuid without its hyphens, as the contract writes keys. */
+export const uuidDigits = (uuid: unknown): string => (uuid as string).replaceAll('-', '')
 
 export interface Answer {
   readonly rows: readonly Row[]
@@ -52,7 +57,7 @@ export interface LinkOptions {
   readonly maxStatements: number
   readonly transactionPooling: boolean
   /** Loads what COPY needs. */
-  readonly copyFrom: (sql: string) => Promise<import('pg-copy-streams').CopyStreamQuery>
+  readonly copyFrom: (sql: string) => Promise<CopyStreamQuery>
 }
 
 /** A connection of the pool while somebody uses it. */
@@ -144,15 +149,29 @@ export class Session {
   }
 
   /** Sends the input of a `COPY … FROM STDIN`. */
-  async copy(sql: string, input: Buffer): Promise<void> {
+  async copy(sql: string, input: Iterable<Buffer>): Promise<void> {
     throwIfAborted(this.signal)
     const stream = await this.link.options.copyFrom(sql)
     await this.#send(() => {
       this.link.client.query(stream)
-      const end = finished(stream)
-      stream.end(input)
-      return end
+      return this.#pump(stream, input)
     })
+  }
+
+  async #pump(stream: CopyStreamQuery, input: Iterable<Buffer>): Promise<void> {
+    const end = finished(stream)
+    let failed = false
+    // Known at once: a stream that the server has refused must not be written to.
+    stream.once('error', () => {
+      failed = true
+    })
+    end.catch(() => undefined)
+    for (const chunk of input) {
+      if (failed || this.link.broken) break
+      if (!stream.write(chunk)) await Promise.race([once(stream, 'drain'), end])
+    }
+    if (!failed && !this.link.broken) stream.end()
+    await end
   }
 
   async begin(): Promise<void> {

@@ -53,6 +53,13 @@ export const wholeNumber = (value: number, path: string, least = 0): number => {
   return value
 }
 
+/**
+ * The rows of a table whose key is among `$1`, looked up key by key. Written as `key = ANY ($1)`, a statement that was
+ * prepared while the table was small would go on reading all of it.
+ */
+export const eachKey = (table: string, key: string, alias = 't'): string =>
+  `unnest($1::uuid[]) AS k (key) CROSS JOIN LATERAL (SELECT * FROM ${table} WHERE ${table}.${key} = k.key OFFSET 0) AS ${alias}`
+
 /** The name of a scope's relation of one kind, such as `vectors`. */
 export const relationName = (prefix: string, kind: string, scope: Scope): string =>
   physicalName(`${prefix}_${kind}`, scope)

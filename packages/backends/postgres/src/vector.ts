@@ -23,7 +23,7 @@ import {
   uuidArray,
 } from './role.js'
 import type { Session } from './session.js'
-import { Bindings, relationName } from './sql.js'
+import { Bindings, eachKey, relationName } from './sql.js'
 import { textQuery } from './text.js'
 import { type Target, upsertRecords } from './upsert.js'
 import {
@@ -178,7 +178,7 @@ export const createVectorRole = (context: RoleContext): VectorRole => {
           const space = await collectionOf(session, options.scope)
           const include = options.include ?? { metadata: true, text: true }
           const { rows } = await session.query(
-            `SELECT ${recordSelect(include)} FROM ${tableOf(space)} t WHERE t.key = ANY($1::uuid[]) ORDER BY t.key, t.ordinal`,
+            `SELECT ${recordSelect(include)} FROM ${eachKey(tableOf(space), 'key')} ORDER BY t.key, t.ordinal`,
             [keysParameter(options.keys)],
             { prepare: true },
           )

@@ -14,7 +14,7 @@ describe('binary formats', () => {
   })
 
   it('writes COPY with its signature and its end', () => {
-    const bytes = encodeCopy([{ name: 'a', type: 'bool', values: [true] }])
+    const bytes = Buffer.concat([...encodeCopy([{ name: 'a', type: 'bool', values: [true] }])])
     expect(bytes.subarray(0, 11).toString('latin1')).toBe('PGCOPY\n\xff\r\n\0')
     expect(bytes.subarray(19).toString('hex')).toBe(['0001', '00000001', '01', 'ffff'].join(''))
   })

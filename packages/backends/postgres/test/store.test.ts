@@ -189,6 +189,25 @@ describe.skipIf(url === undefined)(`large batches on a real server${unless}`, ()
     ).toEqual({ stale: MANY })
   })
 
+  it('of edges whose type has a hyphen are answered as others are', async () => {
+    await fresh()
+    const { graph } = roles()
+    const nodes = many((i) => ({ ...vector(i), label: 'Document', placeholder: false, properties: {} }), 2)
+    await graph.upsertNodes({ scope, nodes })
+    const edge = (type: string, n: number): EdgeRecord => ({
+      source: vector(0).key,
+      target: vector(1).key,
+      type,
+      ordinal: 0,
+      version: version(n),
+      properties: {},
+    })
+    await graph.upsertEdges({ scope, edges: [edge('SEE-ALSO', 5)] })
+    const edges = [edge('SEE-ALSO', 4), edge('SEE_ALSO', 1), edge('CITES-IT', 1)]
+    const { outcomes } = await graph.upsertEdges({ scope, edges, mode: 'ifNewer' })
+    expect(outcomes.map((o) => o.status)).toEqual(['stale', 'applied', 'applied'])
+  })
+
   it('of all roles commit together, or not at all', async () => {
     await fresh()
     const write = async (inner: PostgresBackend['roles']): Promise<void> => {

@@ -1,7 +1,6 @@
 import {
   type EdgeRecord,
   encodeMetadata,
-  type Key,
   type Metadata,
   type NodeRecord,
   type Version,
@@ -44,7 +43,7 @@ export const NODE_SELECT = 'n.key, n.document_id, n.version, n.label, n.placehol
 export const EDGE_SELECT = 'e.source, e.type, e.target, e.ordinal, e.version, e.properties'
 
 export const toNode = (row: Row): NodeRecord => ({
-  key: toKey(row.key) as Key,
+  key: toKey(row.key),
   documentId: row.document_id as string,
   version: row.version as Version,
   label: row.label as string,
@@ -53,8 +52,8 @@ export const toNode = (row: Row): NodeRecord => ({
 })
 
 export const toEdge = (row: Row): EdgeRecord => ({
-  source: toKey(row.source) as Key,
-  target: toKey(row.target) as Key,
+  source: toKey(row.source),
+  target: toKey(row.target),
   type: row.type as string,
   ordinal: row.ordinal as number,
   version: row.version as Version,

@@ -1,4 +1,4 @@
-import type { Direction, EdgeRecord, GraphRole, Key, Neighbor, Path } from '@veritas-db/core/contract'
+import type { Direction, EdgeRecord, GraphRole, Neighbor, Path } from '@veritas-db/core/contract'
 import { conditionOf, keysParameter, type RoleContext, toKey } from '../role.js'
 import type { Session } from '../session.js'
 import { Bindings } from '../sql.js'
@@ -64,7 +64,7 @@ export const findNeighbors = async (
     bindings.values,
     { prepare: filter === undefined },
   )
-  return rows.map((row) => ({ node: toNode(row), depth: row.depth as number, start: toKey(row.origin) as Key }))
+  return rows.map((row) => ({ node: toNode(row), depth: row.depth as number, start: toKey(row.origin) }))
 }
 
 /** A path with the fewest edges: the walk goes on until it reaches the end, and back by where each node was reached from. */

@@ -1,4 +1,4 @@
-import { invalid, type Key, type MetadataValue, type RowRecord, type Version } from '@veritas-db/core/contract'
+import { invalid, type MetadataValue, type RowRecord, type Version } from '@veritas-db/core/contract'
 import type { Column } from '../binary.js'
 import { decodeJson, encodeJson } from '../json.js'
 import { toKey } from '../role.js'
@@ -71,7 +71,7 @@ export class RowReader {
       values[name] = value === null ? null : decode(value)
     }
     return {
-      key: toKey(row._key) as Key,
+      key: toKey(row._key),
       documentId: row._document_id as string,
       version: row._version as Version,
       values,

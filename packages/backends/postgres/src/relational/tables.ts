@@ -22,6 +22,8 @@ export interface RelationalDefinition {
   readonly columns: Readonly<Record<string, ColumnDefinition>>
   /** Text columns that full text covers, the most important first. */
   readonly fullText: readonly string[]
+  /** The text search configuration that the words were made with. */
+  readonly textConfig: string
 }
 export type Table = Space<RelationalDefinition>
 
@@ -101,10 +103,12 @@ export const ensureTable = async (
     }
   }
   const fullText = wanted.fullText?.length ? wanted.fullText : (there?.fullText ?? [])
+  let textConfig = there?.textConfig ?? config.textConfig
   if (!sameFullText(there?.fullText ?? [], wanted.fullText)) {
+    textConfig = config.textConfig
     additions.push('DROP COLUMN IF EXISTS _text')
     const words = textVector(
-      config.textConfig,
+      textConfig,
       fullText.map((name) => quote(columnName(name))),
     )
     await alter(session, qualified, additions.splice(0))
@@ -115,7 +119,7 @@ export const ensureTable = async (
     const spec = columnIndex(config, relation, name, column)
     if (spec) await session.run(`CREATE INDEX IF NOT EXISTS ${quote(spec.name)} ON ${qualified} ${spec.definition}`)
   }
-  return { columns, fullText }
+  return { columns, fullText, textConfig }
 }
 
 const alter = async (session: Session, qualified: string, actions: readonly string[]): Promise<void> => {
@@ -137,8 +141,11 @@ const columnIndex = (
   return indexSpec(config, relation, `(${expression} NULLS FIRST, _key)`)
 }
 
-export const textIndex = (config: PostgresConfig, relation: string): IndexSpec =>
-  indexSpec(config, relation, 'USING gin (_text)')
+/** The index of the words; another one where other columns are covered, for then their column is made anew. */
+export const textIndex = (config: PostgresConfig, { relation, definition }: Table): IndexSpec => ({
+  ...indexSpec(config, relation, `${definition.textConfig} ${definition.fullText.join(' ')}`),
+  definition: 'USING gin (_text)',
+})
 
 /** The index for a filter's path; undefined where there is none to build. */
 const pathIndex = (config: PostgresConfig, { relation, definition }: Table, path: string): IndexSpec | undefined => {
@@ -158,7 +165,7 @@ export const tableIndexes = (config: PostgresConfig, table: Table): readonly Ind
     ...Object.keys(column.paths ?? {}).map((path) => `${name}.${path}`),
   ])
   return [
-    ...(fullText.length > 0 ? [textIndex(config, table.relation)] : []),
+    ...(fullText.length > 0 ? [textIndex(config, table)] : []),
     ...paths.flatMap((path) => pathIndex(config, table, path) ?? []),
   ]
 }

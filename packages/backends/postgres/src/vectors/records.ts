@@ -1,7 +1,6 @@
 import {
   APPLIED,
   encodeMetadata,
-  type Key,
   type Metadata,
   type Outcome,
   STALE,
@@ -16,7 +15,6 @@ import { checkPatch, refuseMistakes } from '../checks.js'
 import { decodeJson } from '../json.js'
 import { intArray, textArray, toKey, uuidArray } from '../role.js'
 import type { Row, Session } from '../session.js'
-import { identityOf } from '../upsert.js'
 
 type Include = NonNullable<VectorQuery['include']>
 type Found = Omit<VectorMatch, 'score'>
@@ -50,7 +48,7 @@ export const recordSelect = ({ metadata, text, vector }: Include): string =>
 /** What was selected of a record. */
 export const toMatch = (row: Row): Found =>
   ({
-    key: toKey(row.key) as Key,
+    key: toKey(row.key),
     ...(row.document_id !== undefined && { documentId: row.document_id as string }),
     version: row.version as Found['version'],
     ordinal: row.ordinal as number,
@@ -87,6 +85,6 @@ export const patchRecords = async (
     ],
     { prepare: true },
   )
-  const patched = new Set(rows.map((row) => identityOf([row.key, row.ordinal])))
+  const patched = new Set(rows.map((row) => `${toKey(row.key)} ${row.ordinal}`))
   return unique.outcomes(records.map((patch) => (patched.has(identity(patch)) ? APPLIED : STALE)))
 }
