@@ -1,7 +1,5 @@
-import { isSealed } from './sealed.js'
+import { sealOf } from './sealed.js'
 import type { Metadata, MetadataValue } from './values.js'
-
-const encoded = new WeakMap<Metadata, string>()
 
 /**
  * Metadata as one JSON text that comes back as it went in, for stores that cannot hold null, dates or nesting natively.
@@ -9,13 +7,10 @@ const encoded = new WeakMap<Metadata, string>()
  * Sealed metadata are encoded once, however many legs ask.
  */
 export function encodeMetadata(metadata: Metadata): string {
-  if (!isSealed(metadata)) return encode(metadata)
-  let text = encoded.get(metadata)
-  if (text === undefined) {
-    text = encode(metadata)
-    encoded.set(metadata, text)
-  }
-  return text
+  const seal = sealOf(metadata)
+  if (seal === undefined) return encode(metadata)
+  seal.encoded ??= encode(metadata)
+  return seal.encoded
 }
 
 function encode(metadata: Metadata): string {

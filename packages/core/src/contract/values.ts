@@ -48,8 +48,7 @@ const isWellFormed = (text: string): boolean => text.isWellFormed()
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, 'utf8')
 
 /** Parts as one text in which ('a', 'bc') and ('ab', 'c') stay apart. */
-const lengthPrefixed = (...parts: readonly string[]): string =>
-  parts.map((part) => `${utf8Bytes(part)}:${part}`).join('')
+const lengthPrefixed = (...parts: readonly string[]): string => parts.map((part) => `${part.length}:${part}`).join('')
 
 /**
  * The document's key: the first 128 bits of SHA-256 over the length-prefixed (tenant, collection, id), in hexadecimal.
@@ -133,24 +132,23 @@ export function checkVector(vector: unknown, dimensions?: number, path = 'vector
 export function sealMetadata(metadata: unknown, path = 'metadata'): Metadata {
   if (isSealed(metadata)) return metadata as Metadata
   checkMetadata(metadata, path)
-  const copy = frozenCopy(metadata)
-  return markSealed(copy)
+  return Object.freeze(markSealed(copyOf(metadata)))
 }
 
-function frozenCopy(metadata: Metadata): Metadata {
+function copyOf(metadata: Metadata): Record<string, MetadataValue> {
   const copy: Record<string, MetadataValue> = {}
   for (const field in metadata) {
     const value = metadata[field]
     if (value !== undefined && Object.hasOwn(metadata, field)) copy[field] = frozenValue(value)
   }
-  return Object.freeze(copy)
+  return copy
 }
 
 function frozenValue(value: MetadataValue): MetadataValue {
   if (typeof value !== 'object' || value === null) return value
   if (value instanceof Date) return new Date(value)
   if (Array.isArray(value)) return Object.freeze(value.slice())
-  return frozenCopy(value as Metadata)
+  return Object.freeze(copyOf(value as Metadata))
 }
 
 /** Checks metadata as the design's table of values says. @throws VeritasError VALIDATION with the exact path */
