@@ -41,3 +41,21 @@ export const writeResult = (outcomes: readonly Outcome[]): WriteResult => ({ out
 
 /** The sum of deleted records. */
 export const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0)
+
+/**
+ * Deletes what a filter matches, in batches, each a transaction of its own outside a unit of work. `remove` deletes up to
+ * `batchRecords` and says how many it deleted.
+ */
+export const deleteInBatches = async (
+  access: Access,
+  signal: AbortSignal | undefined,
+  remove: (transaction: Transaction) => number,
+): Promise<number> => {
+  let deleted = 0
+  for (;;) {
+    const count = await access.write(signal, remove)
+    deleted += count
+    if (count < batchRecords) return deleted
+    await nextTurn()
+  }
+}

@@ -6,7 +6,7 @@ import { throwIfAborted, VeritasError } from '@veritas-db/core/contract'
 import { load as loadVectorExtension } from 'sqlite-vec'
 import type { SqliteConfig } from './config.js'
 import { isBusy, toVeritasError } from './errors.js'
-import { migrate } from './schema.js'
+import { isMigrated, migrate } from './schema.js'
 import { type Access, Session, Transaction } from './session.js'
 
 /** Lets one task after the other do its work. */
@@ -91,7 +91,9 @@ export class Connection implements Access {
       const writer = new Session(client ?? (opened as DatabaseSync))
       await this.#retry(signal, () => this.#setUp(writer))
       if (!client) await this.#retry(signal, () => this.#useJournal(writer, wal && this.#file !== memoryPath))
-      await this.#transact(writer, signal, async () => migrate(writer))
+      // Opening a file that is in use needs no turn as its writer.
+      const isReady = await this.#retry(signal, () => isMigrated(writer))
+      if (!isReady) await this.#transact(writer, signal, async () => migrate(writer))
       if (client || this.#file === memoryPath) this.#reader = writer
       else {
         const reader = new Session(new DatabaseSync(this.#file, { allowExtension: true }))

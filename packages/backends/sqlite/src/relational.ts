@@ -14,7 +14,7 @@ import {
   type TableOptions,
   type Version,
 } from '@veritas-db/core/contract'
-import { batchRecords, inBatches, sum, writeResult } from './batches.js'
+import { batchRecords, deleteInBatches, inBatches, sum, writeResult } from './batches.js'
 import { checkAll, checkLimit, checkRow, issuesOf } from './checks.js'
 import { guarded, missing } from './errors.js'
 import { type CompiledFilter, compileFilter } from './filter.js'
@@ -212,9 +212,10 @@ export const createRelationalRole = (
           ])
           return { deleted: sum(counts) }
         }
-        const deleted = await access.write(options.signal, ({ session }) => {
+        const deleted = await deleteInBatches(access, options.signal, ({ session }) => {
           const filter = filterOf(tableOf(session, options), options.filter)
-          return remove(session, `SELECT r.id FROM {rows} r WHERE ${filter.sql}`, ...filter.params)
+          const sql = `SELECT r.id FROM {rows} r WHERE ${filter.sql} LIMIT ?`
+          return remove(session, sql, ...filter.params, batchRecords)
         })
         return { deleted }
       }),

@@ -3,6 +3,21 @@ import type { Session } from './session.js'
 
 const schemaVersion = 1
 
+/** The schema a file has; undefined where it has none of ours. */
+const schemaOf = (session: Session): unknown =>
+  session.get("SELECT 1 FROM sqlite_schema WHERE name = 'veritas_meta'") &&
+  session.get("SELECT value FROM veritas_meta WHERE name = 'schema'")?.value
+
+/** Whether a file has our tables already. @throws VeritasError CONFIGURATION where they are those of a later version */
+export const isMigrated = (session: Session): boolean => {
+  const found = schemaOf(session)
+  if (found === undefined || found === schemaVersion) return found !== undefined
+  throw new VeritasError({
+    code: 'CONFIGURATION',
+    message: `The file has schema ${found}, this version of @veritas-db/sqlite reads schema ${schemaVersion}: upgrade @veritas-db/sqlite.`,
+  })
+}
+
 /** Makes our own tables where they are not there. Runs in a transaction. */
 export const migrate = (session: Session): void => {
   session.db.exec(`
@@ -24,13 +39,7 @@ export const migrate = (session: Session): void => {
       space INTEGER NOT NULL, seq INTEGER NOT NULL, slots BLOB NOT NULL, PRIMARY KEY (space, seq)
     ) WITHOUT ROWID;
   `)
-  const found = session.get("SELECT value FROM veritas_meta WHERE name = 'schema'")?.value
-  if (found === undefined) session.run("INSERT INTO veritas_meta VALUES ('schema', ?)", schemaVersion)
-  else if (found !== schemaVersion)
-    throw new VeritasError({
-      code: 'CONFIGURATION',
-      message: `The file has schema ${found}, this version of @veritas-db/sqlite reads schema ${schemaVersion}: upgrade @veritas-db/sqlite.`,
-    })
+  if (!isMigrated(session)) session.run("INSERT INTO veritas_meta VALUES ('schema', ?)", schemaVersion)
 }
 
 /** One collection, graph or table: its entry in the catalogue. */

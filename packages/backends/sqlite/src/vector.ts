@@ -16,7 +16,7 @@ import {
   type VectorRole,
   type Version,
 } from '@veritas-db/core/contract'
-import { batchRecords, inBatches, sum, writeResult } from './batches.js'
+import { batchRecords, deleteInBatches, inBatches, sum, writeResult } from './batches.js'
 import { checkAll, checkLimit, checkVectorRecord, issuesOf } from './checks.js'
 import { guarded, missing, refuse } from './errors.js'
 import { compileJsonFilter } from './fields.js'
@@ -195,15 +195,17 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
           })
           return { deleted: sum(counts) }
         }
-        return access.write(options.signal, (transaction) => {
+        const deleted = await deleteInBatches(access, options.signal, (transaction) => {
           const space = collectionOf(transaction.session, options.scope)
           const filter = filterOf(space, options.filter)
           const slots = transaction.session.all(
-            `SELECT r.slot FROM ${vectorTables(space).records} r WHERE ${filter.sql}`,
+            `SELECT r.slot FROM ${vectorTables(space).records} r WHERE ${filter.sql} LIMIT ?`,
             ...filter.params,
+            batchRecords,
           )
-          return { deleted: removeSlots(transaction, space, slotsOf(slots)) }
+          return removeSlots(transaction, space, slotsOf(slots))
         })
+        return { deleted }
       }),
 
     deleteByDocument: (options) =>

@@ -186,13 +186,16 @@ const edgeBetween = (
   { direction = 'out', edgeTypes }: EdgeChoice,
 ): Parameters<typeof toEdge>[0] | undefined => {
   const tables = graphTables(space)
+  const ends: number[] = []
+  const arm = (source: unknown, target: unknown): string => {
+    ends.push(source as number, target as number)
+    return '(e.source = ? AND e.target = ?)'
+  }
+  const arms = [...(direction === 'in' ? [] : [arm(a, b)]), ...(direction === 'out' ? [] : [arm(b, a)])]
   return session.get(
-    `SELECT ${edgeColumns} FROM ${tables.edges} e ${edgeJoins(tables)}
-     WHERE ((e.source = ?1 AND e.target = ?2 AND ?3 <> 'in') OR (e.source = ?2 AND e.target = ?1 AND ?3 <> 'out'))
-       AND (?4 IS NULL OR y.name IN (SELECT value FROM json_each(?4))) ORDER BY y.name, e.ordinal LIMIT 1`,
-    a as number,
-    b as number,
-    direction,
-    edgeTypes ? JSON.stringify(edgeTypes) : null,
+    `SELECT ${edgeColumns} FROM ${tables.edges} e ${edgeJoins(tables)} WHERE (${arms.join(' OR ')})
+     ${edgeTypes ? 'AND y.name IN (SELECT value FROM json_each(?))' : ''} ORDER BY y.name, e.ordinal LIMIT 1`,
+    ...ends,
+    ...(edgeTypes ? [JSON.stringify(edgeTypes)] : []),
   )
 }

@@ -50,8 +50,8 @@ const statementsOf = (session: Session, { nodes, edges, types, text }: GraphTabl
     findEdge: session.prepare(`SELECT version FROM ${edges} WHERE ${edge}`),
     deleteEdge: session.prepare(`DELETE FROM ${edges} WHERE ${edge}`),
     newestEdges: session.prepare(
-      `SELECT max(v) AS version FROM (SELECT edges_version AS v FROM ${nodes} WHERE id = ?1
-       UNION ALL SELECT max(version) FROM ${edges} WHERE source = ?1)`,
+      `SELECT max(v) AS version FROM (SELECT edges_version AS v FROM ${nodes} WHERE id = ?
+       UNION ALL SELECT max(version) FROM ${edges} WHERE source = ?)`,
     ),
     deleteOutgoing: session.prepare(`DELETE FROM ${edges} WHERE source = ?`),
     deleteIncoming: session.prepare(`DELETE FROM ${edges} WHERE target = ?`),
@@ -132,7 +132,7 @@ export class GraphWriter {
   replaceEdges({ source, version, edges }: EdgeSet): Outcome {
     const id = this.#nodeOf(source)?.id
     if (id === undefined) return failed(`The node ${source}`)
-    const newest = this.#bare.has(id) ? null : (this.#sql.newestEdges.get(id)?.version as Version | null)
+    const newest = this.#bare.has(id) ? null : (this.#sql.newestEdges.get(id, id)?.version as Version | null)
     if (newest !== null && newest > version) return STALE
     const targets: number[] = []
     for (const edge of edges) {
