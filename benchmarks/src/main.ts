@@ -8,6 +8,7 @@ import { ingest } from './ingest.ts'
 import type { Bench, Row } from './measure.ts'
 import { memory } from './memory.ts'
 import { hybridSearch } from './search.ts'
+import { SERVERS, servers } from './servers/index.ts'
 import { vectorQuery } from './vector-query.ts'
 
 const BENCHES: Readonly<Record<string, Bench>> = {
@@ -26,18 +27,26 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 })
-const unknown = positionals.filter((name) => !(name in BENCHES))
+// What follows `servers` are servers.
+const place = positionals.indexOf('servers')
+const benches = place < 0 ? positionals : positionals.slice(0, place)
+const serverNames = place < 0 ? [] : positionals.slice(place + 1)
+const unknown = [...benches.filter((name) => !(name in BENCHES)), ...serverNames.filter((name) => !(name in SERVERS))]
 const runs = Number(values.runs)
 if (values.help || unknown.length > 0 || !Number.isSafeInteger(runs) || runs < 1) {
-  console.error(`Usage: npm run bench -- [${Object.keys(BENCHES).join(' | ')}]… [--large] [--runs N]`)
+  console.error(
+    `Usage: npm run bench -- [${Object.keys(BENCHES).join(' | ')}]… [servers [${Object.keys(SERVERS).join(' | ')}]…] [--large] [--runs N]`,
+  )
   process.exit(values.help ? 0 : 1)
 }
 
 const rows: Row[] = []
-for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) {
+const options = { runs, large: values.large }
+for (const name of positionals.length > 0 ? benches : Object.keys(BENCHES)) {
   console.error(`measuring ${name} …`)
-  rows.push(...((await BENCHES[name]?.({ runs, large: values.large })) ?? []))
+  rows.push(...((await BENCHES[name]?.(options)) ?? []))
 }
+if (place >= 0) rows.push(...(await servers(options, serverNames)))
 
 const table = new Table({ head: ['benchmark', 'what', 'value', 'ratio', 'goal', ''], style: { head: [], border: [] } })
 for (const r of rows)

@@ -1,0 +1,26 @@
+import type { BenchOptions, Row } from '../measure.ts'
+import { postgresBench } from './postgres.ts'
+import type { ServerBench } from './shape.ts'
+
+/** All servers that can be measured, by the names that `npm run servers` has for them. */
+export const SERVERS: Readonly<Record<string, ServerBench>> = {
+  postgres: postgresBench,
+}
+
+/** Measures those of the named servers that run; all that run where none is named. */
+export async function servers(options: BenchOptions, names: readonly string[]): Promise<readonly Row[]> {
+  const rows: Row[] = []
+  for (const name of names.length > 0 ? names : Object.keys(SERVERS)) {
+    const bench = SERVERS[name]
+    const url = bench && process.env[bench.variable]
+    if (!bench || !url) {
+      console.error(
+        `${name} is not measured: ${bench ? `no ${bench.variable}, npm run servers -- up ${name}` : 'unknown'}`,
+      )
+      continue
+    }
+    console.error(`measuring ${name} …`)
+    rows.push(...(await bench.measure(url, options)))
+  }
+  return rows
+}

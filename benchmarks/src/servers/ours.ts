@@ -1,0 +1,162 @@
+import {
+  type Backend,
+  type EdgeRecord,
+  type NodeRecord,
+  parseFilter,
+  type RowRecord,
+  type TableDefinition,
+  type VectorRecord,
+} from '@veritas-db/core/contract'
+import type { GraphContestant, TableContestant, VectorContestant } from './compare.ts'
+import {
+  batches,
+  DIMENSIONS,
+  EDGE_TYPE,
+  FIND_LIMIT,
+  type Item,
+  K,
+  SINCE,
+  SINCE_FILTER,
+  scope,
+  VECTOR_FIELDS,
+} from './shape.ts'
+
+const toVector = ({ key, documentId, version, vector, text, metadata }: Item): VectorRecord => ({
+  key,
+  documentId,
+  version,
+  ordinal: 0,
+  vector,
+  text,
+  metadata,
+})
+
+/** Our vector role; `settle` is for what a backend builds in the background. */
+export function ourVectors(
+  backend: Backend<'vector'>,
+  settle?: () => Promise<void>,
+  dimensions = DIMENSIONS,
+): VectorContestant & { readonly role: Backend<'vector'>['roles']['vector'] } {
+  const role = backend.roles.vector
+  const include = { metadata: true, text: true } as const
+  let token: string | undefined
+  const after = (): { after?: string } => (token === undefined ? {} : { after: token })
+  return {
+    role,
+    async reset() {
+      await role.dropCollection({ scope })
+      await role.ensureCollection({ scope, dimensions, metric: 'cosine', fields: VECTOR_FIELDS })
+    },
+    async load(items) {
+      for (const batch of batches(items)) {
+        const result = await role.upsert({ scope, records: batch.map(toVector) })
+        check(result.outcomes)
+        token = result.token
+      }
+    },
+    ...(settle && { settle }),
+    get: async ({ key }) => (await role.get({ scope, keys: [key], ...after() }))[0]?.documentId,
+    async query(vector, filtered) {
+      const filter = filtered ? { filter: SINCE_FILTER } : {}
+      const matches = await role.query({ scope, vector, topK: K, include, ...filter, ...after() })
+      return matches.map((match) => match.documentId)
+    },
+    async close() {
+      await role.dropCollection({ scope })
+      await backend.close()
+    },
+  }
+}
+
+export const TABLE = 'documents'
+const table: TableDefinition = {
+  columns: {
+    title: { type: 'string' },
+    kind: { type: 'string', index: true },
+    year: { type: 'number', index: true },
+    open: { type: 'boolean' },
+    text: { type: 'string' },
+  },
+}
+
+/** What a query of rows asks for. */
+export const kindFilter = (kind: string): ReturnType<typeof parseFilter> => parseFilter({ kind, year: { $gte: SINCE } })
+
+const toRow = ({ key, documentId, version, text, metadata }: Item): RowRecord => ({
+  key,
+  documentId,
+  version,
+  values: { ...metadata, text },
+})
+
+export function ourTable(
+  backend: Backend<'relational'>,
+  settle?: () => Promise<void>,
+): TableContestant & { readonly role: Backend<'relational'>['roles']['relational'] } {
+  const role = backend.roles.relational
+  return {
+    role,
+    async reset() {
+      await role.dropTable({ scope, table: TABLE })
+      await role.ensureTable({ scope, table: TABLE, ...table })
+    },
+    async load(items) {
+      for (const batch of batches(items))
+        check((await role.upsert({ scope, table: TABLE, records: batch.map(toRow) })).outcomes)
+    },
+    ...(settle && { settle }),
+    get: async ({ key }) => (await role.get({ scope, table: TABLE, keys: [key] }))[0]?.documentId,
+    async find(kind) {
+      const page = await role.find({ scope, table: TABLE, filter: kindFilter(kind), limit: FIND_LIMIT })
+      return page.records.map((row) => row.documentId)
+    },
+    async close() {
+      await role.dropTable({ scope, table: TABLE })
+      await backend.close()
+    },
+  }
+}
+
+const toNode = ({ key, documentId, version, metadata }: Item): NodeRecord => ({
+  key,
+  documentId,
+  version,
+  label: 'Document',
+  placeholder: false,
+  properties: metadata,
+})
+
+const toEdges = ({ key, version, targets }: Item): readonly EdgeRecord[] =>
+  targets.map((target) => ({ source: key, target, type: EDGE_TYPE, ordinal: 0, version, properties: {} }))
+
+export function ourGraph(
+  backend: Backend<'graph'>,
+): GraphContestant & { readonly role: Backend<'graph'>['roles']['graph'] } {
+  const role = backend.roles.graph
+  return {
+    role,
+    async reset() {
+      await role.dropSchema({ scope })
+      await role.ensureSchema({ scope, labels: ['Document'], edgeTypes: [EDGE_TYPE], fields: VECTOR_FIELDS })
+    },
+    async load(items) {
+      for (const batch of batches(items)) check((await role.upsertNodes({ scope, nodes: batch.map(toNode) })).outcomes)
+      for (const batch of batches(items))
+        check((await role.upsertEdges({ scope, edges: batch.flatMap(toEdges) })).outcomes)
+    },
+    get: async ({ key }) => (await role.getNodes({ scope, keys: [key] }))[0]?.documentId,
+    async neighbors({ key }) {
+      const found = await role.neighbors({ scope, starts: [key], direction: 'out', limit: 100 })
+      return found.map(({ node }) => node.documentId)
+    },
+    async close() {
+      await role.dropSchema({ scope })
+      await backend.close()
+    },
+  }
+}
+
+function check(outcomes: readonly { readonly status: string }[]): void {
+  const bad = outcomes.find((outcome) => outcome.status !== 'applied')
+  if (bad) throw new Error(`A record was not written: ${JSON.stringify(bad)}`)
+}
