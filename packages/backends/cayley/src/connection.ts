@@ -84,7 +84,7 @@ export class Connection {
     done.then(() => {
       if (this.#writes.get(scope) === done) this.#writes.delete(scope)
     })
-    return turn
+    return signal ? untilAborted(turn, signal) : turn
   }
 
   /** Runs a Gizmo script with its parameters; answers what it emits. */
@@ -200,15 +200,7 @@ export class Connection {
       retryAfter = [answer.headers['retry-after']].flat()[0]
       text = await answer.body.text()
     } catch (error) {
-      if (signal?.aborted)
-        throw VeritasError.is(signal.reason)
-          ? signal.reason
-          : new VeritasError({
-              code: 'ABORTED',
-              outcome: 'unknown',
-              message: 'The operation was aborted.',
-              cause: signal.reason,
-            })
+      if (signal?.aborted) throw abortError(signal)
       throw fromClient(error, this.server)
     }
     const answer = parse(text)
@@ -230,6 +222,32 @@ export class Connection {
     })
   }
 }
+
+/** Ends with ABORTED as soon as the signal fires, though the promise may still wait for others. */
+const untilAborted = async <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> => {
+  let onAbort = (): void => undefined
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(abortError(signal))
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    // Nobody else waits for it after an abort.
+    promise.catch(() => undefined)
+  }
+}
+
+const abortError = (signal: AbortSignal): VeritasError =>
+  VeritasError.is(signal.reason)
+    ? signal.reason
+    : new VeritasError({
+        code: 'ABORTED',
+        outcome: 'unknown',
+        message: 'The operation was aborted.',
+        cause: signal.reason,
+      })
 
 const clientId = (client: Dispatcher): string => {
   const id = clientIds.get(client) ?? ++clients

@@ -10,7 +10,7 @@ import {
 import type { Access, Row } from './connection.js'
 import { catalogueLabel, fieldProperty, integer, quote, scopeLabel, toNumber } from './cypher.js'
 import type { Environment } from './environment.js'
-import { awaitIndexes, deleteNodes, dropLabel } from './schema.js'
+import { awaitIndexes, deleteNodes, dropLabel, INDEXED } from './schema.js'
 
 /** A vector collection as the catalogue has it. */
 export interface Collection extends CollectionDefinition {
@@ -23,9 +23,6 @@ export interface Collection extends CollectionDefinition {
 /** Cypher that goes on only while the collection `$collection` is the one that is meant. */
 export const guardOf = (prefix: string): string =>
   `MATCH (c:${quote(catalogueLabel(prefix))} {_id: $collection, generation: $generation})`
-
-/** The types of values that a range index helps to find. */
-const INDEXED = new Set(['string', 'number', 'date'])
 
 /** The vector collections of one engine: their definitions are nodes of a catalogue. */
 export class Collections {

@@ -27,15 +27,15 @@ import {
 } from '@veritas-db/core/contract'
 import { checkEdge, checkNode, refuseIssues } from './check.js'
 import type { Access, Row } from './connection.js'
-import { fieldProperty, integer, longProperty, quote, scopeLabel, toNumber } from './cypher.js'
+import { integer, quote, scopeLabel, toNumber } from './cypher.js'
 import { checkLimit, common, type Environment, filterOn, textQuery } from './environment.js'
 import { type Guard, guardFor, refuse } from './errors.js'
 import { deleteEdges, replaceEdges, typePattern, upsertEdges } from './graph/edges.js'
 import { deleteNodes, upsertNodes } from './graph/nodes.js'
-import { column, edgeMap, nodeMap, toEdge, toNode } from './graph/records.js'
+import { column, edgeMap, nodeMap, readCursor, toEdge, toNode } from './graph/records.js'
 import { MAX_DEPTH, shortestPath, walk } from './graph/walk.js'
 import { fromAnswer, toParameter } from './raw.js'
-import { awaitIndexes, dropLabel, indexesOf } from './schema.js'
+import { dropLabel, ensureGraph } from './schema.js'
 
 const capabilities: GraphCapabilities = {
   ...common,
@@ -44,9 +44,6 @@ const capabilities: GraphCapabilities = {
   maxDepth: MAX_DEPTH,
   raw: 'cypher',
 }
-
-/** The types of values that a range index helps to find. */
-const INDEXED = new Set(['string', 'number', 'date'])
 
 /** Documents as nodes with the scope's label, references as relationships between them. */
 export class Neo4jGraph implements GraphRole {
@@ -60,7 +57,8 @@ export class Neo4jGraph implements GraphRole {
   constructor(environment: Environment, access: Access, ready: Set<string>) {
     this.#environment = environment
     this.#access = access
-    this.#guard = guardFor('graph', (work) => environment.connection.call(work))
+    // A unit of work is one call, under way from its beginning to its end.
+    this.#guard = guardFor('graph', (work) => (access.inUnit ? work() : environment.connection.call(work)))
     this.#ready = ready
   }
 
@@ -75,28 +73,7 @@ export class Neo4jGraph implements GraphRole {
       const label = this.#label(options.scope)
       for (const name of options.labels) checkName(name, 'labels')
       for (const name of options.edgeTypes) checkName(name, 'edgeTypes')
-      const { connection, dialect } = this.#environment
-      const there = await indexesOf(this.#environment, label, options.signal)
-      const names = new Set(there.map((index) => index.name))
-      const changes: string[] = []
-      if (!names.has(`${label}_key`)) changes.push(dialect.uniqueConstraint(`${label}_key`, label, '_key'))
-      for (const [path, type] of Object.entries(options.fields ?? {})) {
-        const property = fieldProperty(path)
-        const name = `${label}_f_${property}`
-        if (INDEXED.has(type) && !names.has(name)) changes.push(dialect.rangeIndex(name, label, property))
-      }
-      const textIndex = `${label}_text`
-      const before = there.find((index) => index.name === textIndex)
-      const wanted = (options.textFields ?? []).flatMap((path) => [fieldProperty(path), longProperty(path)])
-      const missing = wanted.filter((property) => !before?.properties.includes(property))
-      if (missing.length > 0) {
-        if (before) await connection.changeSchema(options.signal, [dialect.dropIndex(textIndex)])
-        changes.push(dialect.fullTextIndex(textIndex, label, [...new Set([...(before?.properties ?? []), ...wanted])]))
-      }
-      if (changes.length > 0) {
-        await connection.changeSchema(options.signal, changes)
-        if (missing.length > 0) await awaitIndexes(this.#environment, [textIndex], options.signal)
-      }
+      await ensureGraph(this.#environment, label, options, options.signal)
       this.#ready.add(label)
     })
   }
@@ -416,17 +393,4 @@ const checkTypes = (types: readonly string[] | undefined): void => {
 const checkDepth = (depth: number, path: string): void => {
   checkLimit(depth, path)
   if (depth > MAX_DEPTH) throw invalid(path, `must be at most ${MAX_DEPTH}, is ${depth}`)
-}
-
-/** Where a page of edges starts. @throws VeritasError VALIDATION */
-const readCursor = (cursor: string | undefined): [string, string, string, number] => {
-  if (cursor === undefined) return ['', '', '', -1]
-  try {
-    const place: unknown = JSON.parse(cursor)
-    const types = ['string', 'string', 'string', 'number']
-    if (Array.isArray(place) && types.every((type, i) => typeof place[i] === type)) return place as never
-  } catch {
-    // Not one of ours: refused below.
-  }
-  throw invalid('cursor', 'is not one that an earlier page gave')
 }

@@ -1,5 +1,4 @@
 import {
-  APPLIED,
   asKey,
   asVersion,
   type CallOptions,
@@ -35,23 +34,14 @@ import {
   type WriteResult,
 } from '@veritas-db/core/contract'
 import { checkOrdinal, checkVectorRecord, hasDirection, refuseIssues } from './check.js'
-import { type Collection, type Collections, guardOf } from './collections.js'
+import type { Collection, Collections } from './collections.js'
 import type { Access } from './connection.js'
 import { integer, quote, type Statement, toNumber } from './cypher.js'
-import {
-  checkLimit,
-  common,
-  type Environment,
-  filterOn,
-  limits,
-  textQuery,
-  when,
-  writeCondition,
-} from './environment.js'
+import { checkLimit, common, type Environment, filterOn, limits, textQuery } from './environment.js'
 import { type Guard, guardFor, refuse } from './errors.js'
-import { metadataProperties } from './properties.js'
-import { fieldsOf, idOf, prefixOf, returned, toMatch, toRecord } from './vector/records.js'
+import { idOf, prefixOf, returned, toMatch, toRecord } from './vector/records.js'
 import { nearest } from './vector/search.js'
+import { patchRecords, upsertRecords } from './vector/write.js'
 
 const capabilities: VectorCapabilities = {
   ...common,
@@ -62,14 +52,6 @@ const capabilities: VectorCapabilities = {
   fullText: true,
   patch: true,
   deleteByFilter: true,
-}
-
-interface Write {
-  readonly i: bigint
-  readonly id: string
-  readonly version: Version
-  readonly vector?: Float32Array
-  readonly properties: Record<string, unknown>
 }
 
 /** Passages as nodes with the collection's label, a vector index and a full-text index over them. */
@@ -83,7 +65,8 @@ export class Neo4jVectors implements VectorRole {
   constructor(environment: Environment, access: Access, collections: Collections) {
     this.#environment = environment
     this.#access = access
-    this.#guard = guardFor('vector', (work) => environment.connection.call(work))
+    // A unit of work is one call, under way from its beginning to its end.
+    this.#guard = guardFor('vector', (work) => (access.inUnit ? work() : environment.connection.call(work)))
     this.#collections = collections
   }
 
@@ -119,37 +102,17 @@ export class Neo4jVectors implements VectorRole {
   ): Promise<WriteResult> {
     return this.#guard('upsert', options, async () => {
       const { scope, records, mode = 'replace', signal } = options
-      let collection = await this.#collections.get(this.#access, scope, signal)
-      refuseIssues(this.check(records, collection), 'records')
       const unique = uniqueBatch(records, idOf, mode)
-      const toDate = this.#environment.connection.toNativeDate
-      const rows = unique.records.map(
-        (record, i): Write => ({
-          i: integer(i),
-          id: idOf(record),
-          version: record.version,
-          vector: record.vector,
-          properties: {
-            ...metadataProperties(record.metadata, toDate),
-            ...fieldsOf(record),
-            ...(record.text !== undefined && { _text: record.text }),
-          },
-        }),
-      )
-      const outcomes = await this.#write(collection, rows, signal, (batch) =>
-        this.#upsertStatement(collection, batch, mode),
-      )
-      if (outcomes.every((outcome) => outcome !== STALE) || rows.length === 0)
-        return { outcomes: unique.outcomes(outcomes) }
+      const write = (collection: Collection): Promise<Outcome[]> => {
+        refuseIssues(this.check(records, collection), 'records')
+        return upsertRecords(this.#environment, this.#access, collection, unique.records, mode, signal)
+      }
+      const collection = await this.#collections.get(this.#access, scope, signal)
+      const outcomes = await write(collection)
+      if (!outcomes.includes(STALE)) return { outcomes: unique.outcomes(outcomes) }
       // Nothing may have been written because the collection is another one by now.
       const now = await this.#collections.get(this.#access, scope, signal, true)
-      if (now.generation === collection.generation) return { outcomes: unique.outcomes(outcomes) }
-      collection = now
-      refuseIssues(this.check(records, collection), 'records')
-      const again = await this.#write(collection, rows, signal, (batch) =>
-        this.#upsertStatement(collection, batch, mode),
-      )
-      return { outcomes: unique.outcomes(again) }
+      return { outcomes: unique.outcomes(now.generation === collection.generation ? outcomes : await write(now)) }
     })
   }
 
@@ -329,74 +292,10 @@ export class Neo4jVectors implements VectorRole {
         checkMetadata(record.metadata, `records[${i}].metadata`)
       })
       const unique = uniqueBatch(records, idOf, 'ifNewer')
-      const toDate = this.#environment.connection.toNativeDate
-      const rows = unique.records.map(
-        (record, i): Write => ({
-          i: integer(i),
-          id: idOf(record),
-          version: record.version,
-          properties: metadataProperties(record.metadata, toDate),
-        }),
-      )
-      const outcomes = await this.#write(collection, rows, signal, (batch) => this.#patchStatement(collection, batch))
+      const outcomes = await patchRecords(this.#environment, this.#access, collection, unique.records, signal)
       if (outcomes.includes(STALE)) await this.#collections.get(this.#access, scope, signal, true)
       return { outcomes: unique.outcomes(outcomes) }
     })
-  }
-
-  /** Writes rows batch by batch, all in one order; what a statement answers was applied. */
-  async #write(
-    collection: Collection,
-    rows: readonly Write[],
-    signal: AbortSignal | undefined,
-    statement: (batch: readonly Write[]) => Statement,
-  ): Promise<Outcome[]> {
-    const outcomes: Outcome[] = rows.map(() => STALE)
-    const sizeOf = ({ properties }: Write): number =>
-      String(properties._json).length * 3 + String(properties._text ?? '').length + collection.dimensions * 9 + 400
-    const sorted = rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))
-    for (const batch of splitBatches(sorted, limits, sizeOf)) {
-      throwIfAborted(signal)
-      for (const row of await this.#access.run(statement(batch), signal)) outcomes[toNumber(row.get('i'))] = APPLIED
-    }
-    return outcomes
-  }
-
-  /** A property is set before the stored version is read: that takes the node's write lock, and nobody comes in between. */
-  #upsertStatement(collection: Collection, rows: readonly Write[], mode: UpsertMode): Statement {
-    const { dialect, prefix } = this.#environment
-    return {
-      text: `${guardOf(prefix)}
-        UNWIND $rows AS row
-        MERGE (n:${quote(collection.label)} {_id: row.id})
-        SET n._lock = true
-        WITH row, n, n._version AS stored
-        WITH row, n, ${writeCondition(mode)} AS write
-        ${when('write', 'SET n = row.properties')}
-        ${when('NOT write', 'REMOVE n._lock')}
-        WITH row, n WHERE write
-        ${dialect.setVector('n', '_vector', 'row.vector')}
-        RETURN row.i AS i`,
-      parameters: { collection: collection.label, generation: collection.generation, rows },
-    }
-  }
-
-  #patchStatement(collection: Collection, rows: readonly Write[]): Statement {
-    const kept = ['_id', '_key', '_documentId', '_ordinal', '_text', '_vector']
-    return {
-      text: `${guardOf(this.#environment.prefix)}
-        UNWIND $rows AS row
-        MATCH (n:${quote(collection.label)} {_id: row.id})
-        SET n._lock = true
-        REMOVE n._lock
-        WITH row, n WHERE row.version >= n._version
-        WITH row, n, n { ${kept.map((name) => `.${name}`).join(', ')} } AS kept
-        SET n = row.properties
-        SET n += kept
-        SET n._version = row.version
-        RETURN row.i AS i`,
-      parameters: { collection: collection.label, generation: collection.generation, rows },
-    }
   }
 
   async #deleted(options: ScopedOptions, statements: readonly Statement[]): Promise<DeleteResult> {

@@ -1,4 +1,4 @@
-import type { EdgeRecord, Key, NodeRecord, Version } from '@veritas-db/core/contract'
+import { type EdgeRecord, invalid, type Key, type NodeRecord, type Version } from '@veritas-db/core/contract'
 import type { Row } from '../connection.js'
 import { integer, toNumber } from '../cypher.js'
 import { metadataOf } from '../environment.js'
@@ -59,3 +59,16 @@ export const column = (rows: readonly Row[], name: string): unknown[] => rows.ma
 /** An edge's identity as a text. */
 export const edgeIdentity = (edge: Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>): string =>
   `${edge.source} ${edge.type} ${edge.target} ${edge.ordinal}`
+
+/** Where a page of edges starts. @throws VeritasError VALIDATION */
+export const readCursor = (cursor: string | undefined): [string, string, string, number] => {
+  if (cursor === undefined) return ['', '', '', -1]
+  try {
+    const place: unknown = JSON.parse(cursor)
+    const types = ['string', 'string', 'string', 'number']
+    if (Array.isArray(place) && types.every((type, i) => typeof place[i] === type)) return place as never
+  } catch {
+    // Not one of ours: refused below.
+  }
+  throw invalid('cursor', 'is not one that an earlier page gave')
+}
