@@ -42,12 +42,13 @@ export class Catalog {
   /** The name of a table's collection. */
   table(scope: Scope, table: string): string {
     checkName(table, 'table')
-    return `${physicalName(this.#prefix, scope)}_t_${table}`
+    // Neither part holds a dot: no two tables or graphs share a name.
+    return `${physicalName(this.#prefix, scope)}.rows.${table}`
   }
 
   /** The name of a graph's collection. */
   graph(scope: Scope): string {
-    return `${physicalName(this.#prefix, scope)}_g`
+    return `${physicalName(this.#prefix, scope)}.graph`
   }
 
   /** What is at that name; undefined where it was never ensured. `fresh` reads it anew. */

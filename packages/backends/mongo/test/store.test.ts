@@ -134,7 +134,12 @@ describe.skipIf(!url)(url ? 'what MongoDB makes different' : 'not run: VERITAS_M
     expect((await graph.deleteNodes({ scope, keys: [key('c')] })).deleted).toBe(1)
     expect(await graph.count({ scope, of: 'edges' })).toBe(0)
     const client = new MongoClient(url ?? '')
-    const [name] = (await client.db(config.database).listCollections({ name: /_g$/ }).toArray()).map((c) => c.name)
+    const [name] = (
+      await client
+        .db(config.database)
+        .listCollections({ name: /\.graph$/ })
+        .toArray()
+    ).map((c) => c.name)
     const stored = await client
       .db(config.database)
       .collection(name ?? '')
