@@ -46,10 +46,10 @@ function printVerified(lines) {
     const sum = (field) => run.reduce((total, s) => total + s[field], 0)
     const undeclared = suites.filter((s) => s.status === 'undeclared').length
     console.log(
-      `  ${backend.padEnd(34)} ${run.length} suites run: ${sum('passed')} checks passed, ${sum('failed')} failed${undeclared ? `; ${undeclared} suites undeclared` : ''}`,
+      `  ${backend.padEnd(24)} ${(suites[0].server ?? '').padEnd(26)} ${run.length} suites run: ${sum('passed')} checks passed, ${sum('failed')} failed${undeclared ? `; ${undeclared} suites undeclared` : ''}`,
     )
     for (const { suite, reason } of suites.filter((s) => s.status === 'skipped'))
-      console.log(`  ${''.padEnd(34)} skipped ${suite}: ${reason}`)
+      console.log(`  ${''.padEnd(24)} skipped ${suite}: ${reason}`)
   }
   const tested = new Set(entries.map((entry) => entry.backend.split(/[ (]/)[0]))
   const missing = BACKENDS.filter((name) => !tested.has(name))

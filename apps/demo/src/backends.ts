@@ -129,7 +129,7 @@ export function configOf(
     vector: backend(assignment.vector),
     graph: backend(assignment.graph),
     relational: backend(assignment.relational),
-    ...(new Set(Object.values(assignment)).size > 1 && { journal: false }),
+    ...(serversOf(assignment).length > 0 && { journal: false as const }),
   }
 }
 

@@ -47,6 +47,13 @@ export class RunContext {
     return this.#backend
   }
 
+  /** What the server says it is; undefined where the run could not open it. */
+  async server(): Promise<string | undefined> {
+    if (!this.#backend) return undefined
+    const { product, version } = await this.#backend.probe()
+    return `${product} ${version}`
+  }
+
   /** A second connection to the same database; undefined where the options give none. */
   async second(): Promise<Backend | undefined> {
     const { second } = this.options

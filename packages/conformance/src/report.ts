@@ -68,11 +68,11 @@ export class Report {
     return problems
   }
 
-  /** Appends one line of JSON a suite to the file that VERITAS_CONFORMANCE_REPORT names. */
-  async write(): Promise<void> {
+  /** Appends one line of JSON a suite, with what the server says it is, to the file that VERITAS_CONFORMANCE_REPORT names. */
+  async write(server: string | undefined): Promise<void> {
     const file = process.env.VERITAS_CONFORMANCE_REPORT
     if (!file) return
-    const lines = this.summary().map((line) => JSON.stringify(line))
+    const lines = this.summary().map((line) => JSON.stringify({ ...line, server: server ?? null }))
     await appendFile(file, `${lines.join('\n')}\n`)
   }
 }

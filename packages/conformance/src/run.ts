@@ -36,7 +36,7 @@ export function runConformance(options: ConformanceOptions): ConformanceRun {
   describe(`${name}: conformance`, () => {
     hook(beforeAll, () => run.open())
     hook(afterAll, async () => {
-      await report.write()
+      await report.write(await run.server())
       await run.close()
     })
 

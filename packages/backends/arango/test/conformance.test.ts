@@ -5,14 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { arango } from '../src/index.js'
 import { openTarget } from './emulator.js'
 
-const { config, secrets, emulator } = await openTarget()
+const { name, config, secrets, emulator } = await openTarget()
 
 runConformance({
   describe,
   it,
   beforeAll,
   afterAll,
-  name: 'arango',
+  name,
   plugin: arango,
   config,
   second: async () =>

@@ -11,7 +11,7 @@ runConformance({
   it,
   beforeAll,
   afterAll,
-  name: 'pinecone',
+  name: target.name,
   plugin: pinecone,
   config: target.config,
   second: async () =>

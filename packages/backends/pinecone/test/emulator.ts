@@ -4,6 +4,7 @@ import type { PineconeConfigInput } from '../src/index.js'
 
 /** What the suites run against: the emulator, or Pinecone itself where a key is in the environment. */
 export interface Target {
+  /** What reports call it. */
   readonly name: string
   readonly config: NonNullable<PineconeConfigInput>
   readonly apiKey: string
@@ -11,14 +12,17 @@ export interface Target {
   readonly emulator: PineconeEmulator | undefined
 }
 
-export const isReal: boolean = process.env.VERITAS_PINECONE_API_KEY !== undefined
+const { VERITAS_PINECONE_API_KEY: given, VERITAS_PINECONE_URL: url } = process.env
+/** The key of the emulator that `npm run servers` starts is no key of Pinecone's. */
+const key = given === 'emulator' ? undefined : given
+
+export const isReal: boolean = key !== undefined
 
 export const openTarget = async (): Promise<Target> => {
   const prefix = `vtest-${randomBytes(3).toString('hex')}`
-  const { VERITAS_PINECONE_API_KEY: key, VERITAS_PINECONE_URL: url } = process.env
   if (key !== undefined)
     return {
-      name: 'Pinecone itself',
+      name: 'pinecone',
       apiKey: key,
       config: { apiKey: key, prefix, ...(url !== undefined && { url }) },
       emulator: undefined,
@@ -26,7 +30,7 @@ export const openTarget = async (): Promise<Target> => {
   const apiKey = 'pcsk_test_0123456789abcdef'
   const emulator = await startPineconeEmulator({ apiKey, eventualDelayMs: 20 })
   return {
-    name: 'the emulator',
+    name: 'pinecone (emulator)',
     apiKey,
     config: { apiKey, url: emulator.url, prefix, visibilityDelayMs: 60 },
     emulator,
