@@ -120,10 +120,11 @@ export class DatabaseManager implements AsyncDisposable {
   static async open(config: ResolvedConfig, from: readonly string[]): Promise<DatabaseManager> {
     const events = new Events()
     const backends = await createBackends(config, from, events)
-    refuseUnsafeMix(config, backends)
     const database = new DatabaseManager(config, backends, events)
     try {
       await database.#connect()
+      // Only what is connected knows whether it has transactions.
+      refuseUnsafeMix(config, backends)
     } catch (error) {
       await database.close()
       throw error
@@ -160,7 +161,7 @@ export class DatabaseManager implements AsyncDisposable {
     options: StreamOptions & StoreSettings = {},
   ): Promise<StoreSummary> {
     this.#assertOpen()
-    let target: Collection | undefined
+    let target: Promise<Collection> | undefined
     const onResult = (result: StoreResult): void => {
       options.onResult?.(result)
       if (this.#events.has('store')) this.#events.emit('store', { ...result, collection })
@@ -172,10 +173,9 @@ export class DatabaseManager implements AsyncDisposable {
         batchSize: this.#config.performance.batchSize,
         normalise: (document) => normaliseDocument(document, ensured?.scope ?? this.#scopeOf(collection)),
         write: async (batch) => {
-          target ??=
-            ensured ??
-            (await this.#collections.ensure(collection, {}, batch.find((d) => d.embedding)?.embedding?.length))
-          return this.#writer.write(target, batch, options)
+          const given = batch.find((d) => d.embedding)?.embedding?.length
+          target ??= ensured ? Promise.resolve(ensured) : this.#collections.ensure(collection, {}, given)
+          return this.#writer.write(await target, batch, options)
         },
       },
       { ...options, onResult },

@@ -1,5 +1,6 @@
 import { invalid, VeritasError } from './errors.js'
 import type { EdgeRecord, NodeRecord, RecordIssue, RowRecord, VectorRecord } from './records.js'
+import type { EdgeSet } from './roles/graph.js'
 import type { ColumnDefinition } from './roles/relational.js'
 import type { CollectionDefinition } from './roles/vector.js'
 import {
@@ -53,6 +54,25 @@ export function checkEdge(edge: EdgeRecord): void {
   checkName(edge.type, 'type')
   checkOrdinal(edge.ordinal)
   checkMetadata(edge.properties, 'properties')
+}
+
+/**
+ * What holds for a set of edges in every store: all have its source. `check` is what a store asks of each edge.
+ * @throws VeritasError VALIDATION
+ */
+export function checkEdgeSet(set: EdgeSet, check: (edge: EdgeRecord) => void = checkEdge): void {
+  asKey(set.source, 'source')
+  asVersion(set.version)
+  for (const [i, edge] of set.edges.entries()) {
+    try {
+      check(edge)
+      if (edge.source !== set.source) throw invalid('source', 'must be the source of its set')
+    } catch (error) {
+      if (!VeritasError.is(error, 'VALIDATION')) throw error
+      const at = `edges[${i}].`
+      throw new VeritasError({ code: 'VALIDATION', path: at + (error.path ?? ''), message: at + error.message })
+    }
+  }
 }
 
 /** What holds for a row in every store; without columns, only what holds for every table. @throws VeritasError VALIDATION */
@@ -114,15 +134,42 @@ export function refuseMistakes<R>(records: readonly R[], check: (record: R) => v
     try {
       check(record)
     } catch (error) {
-      if (!VeritasError.is(error, 'VALIDATION') || records.length === 1) throw error
-      throw VeritasError.from(error, {}, `record ${i}: ${error.message}`)
+      throw ofRecord(error, i, records.length)
     }
   }
 }
 
-/** Checks a count such as `limit` or `topK`. @throws VeritasError VALIDATION where it is no whole number from 0 to `most` */
-export function checkLimit(limit: unknown, path: string, most: number = Number.MAX_SAFE_INTEGER): void {
-  if (typeof limit !== 'number' || !Number.isSafeInteger(limit) || limit < 0)
-    throw invalid(path, 'needs a whole number of at least 0')
+/** All records as a store takes them, for checks that encode as they go; refuses the batch as `refuseMistakes` does. */
+export function prepareRecords<R, T>(records: readonly R[], prepare: (record: R) => T): T[] {
+  return records.map((record, i) => {
+    try {
+      return prepare(record)
+    } catch (error) {
+      throw ofRecord(error, i, records.length)
+    }
+  })
+}
+
+/** Says which record of several it was. */
+function ofRecord(error: unknown, index: number, count: number): unknown {
+  if (!VeritasError.is(error, 'VALIDATION') || count === 1) return error
+  return VeritasError.from(error, {}, `record ${index}: ${error.message}`)
+}
+
+/** Checks the dimensions of a collection. @throws VeritasError VALIDATION where they are no whole number from 1 to `most` */
+export function checkDimensions(dimensions: unknown, most: number): void {
+  if (typeof dimensions !== 'number' || !Number.isSafeInteger(dimensions) || dimensions < 1 || dimensions > most)
+    throw invalid('dimensions', `needs a whole number from 1 to ${most}, got ${dimensions}`)
+}
+
+/** Checks a count such as `limit` or `topK`. @throws VeritasError VALIDATION where it is no whole number from `least` to `most` */
+export function checkLimit(
+  limit: unknown,
+  path: string,
+  most: number = Number.MAX_SAFE_INTEGER,
+  least: 0 | 1 = 0,
+): void {
+  if (typeof limit !== 'number' || !Number.isSafeInteger(limit) || limit < least)
+    throw invalid(path, `needs a whole number of at least ${least}`)
   if (limit > most) throw invalid(path, `is at most ${most}`)
 }

@@ -154,6 +154,15 @@ export function unsupported(backend: string, role: RoleName, what: string, inste
 /** Throws `ABORTED` where the signal has fired. Call it before each batch of a loop. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (!signal?.aborted) return
-  if (VeritasError.is(signal.reason)) throw signal.reason
-  throw new VeritasError({ code: 'ABORTED', message: 'The operation was aborted.', cause: signal.reason })
+  throw abortError(signal)
+}
+
+/**
+ * The error of a call whose signal has fired: `ABORTED`, or the signal's own reason where that is a `VeritasError`, such as a
+ * time-out. `context` fills in what is known of the call; a write that was under way has the outcome `unknown`.
+ */
+export function abortError(signal: AbortSignal, context?: Omit<VeritasErrorOptions, 'code' | 'message'>): VeritasError {
+  const reason: unknown = signal.reason
+  if (VeritasError.is(reason)) return context ? VeritasError.from(reason, context) : reason
+  return new VeritasError({ cause: reason, ...context, code: 'ABORTED', message: 'The operation was aborted.' })
 }

@@ -28,6 +28,7 @@ export class Collections {
   readonly #config: ResolvedConfig
   readonly #embedder: Embedder
   readonly #known: Map<string, Collection> = new Map()
+  readonly #making: Map<string, Promise<Collection>> = new Map()
 
   constructor(table: RelationalRole, versions: VersionSource, config: ResolvedConfig, embedder: Embedder) {
     this.#table = table
@@ -63,7 +64,7 @@ export class Collections {
    */
   async ensure(name: string, settings: CollectionConfig = {}, given?: number): Promise<Collection> {
     const found =
-      (await this.find(name)) ?? (await this.#create(name, { ...this.#config.collections[name], ...settings }, given))
+      (await this.find(name)) ?? (await this.#make(name, { ...this.#config.collections[name], ...settings }, given))
     if (settings.dimensions !== undefined && settings.dimensions !== found.dimensions)
       throw new VeritasError({
         code: 'CONFLICT',
@@ -128,12 +129,23 @@ export class Collections {
     })
   }
 
+  /** One making at a time a name: callers at the same moment get the same collection. */
+  #make(name: string, settings: CollectionConfig, given: number | undefined): Promise<Collection> {
+    const under = this.#making.get(name)
+    if (under) return under
+    const making = this.#create(name, settings, given).finally(() => this.#making.delete(name))
+    this.#making.set(name, making)
+    return making
+  }
+
   async #create(name: string, settings: CollectionConfig, given: number | undefined): Promise<Collection> {
     // Vectors of the lexical default and vectors from elsewhere must never share a collection; a configured embedder is trusted to be the one that made them.
     const external = settings.embeddings === 'given' || (given !== undefined && this.#config.embedder === undefined)
     const dimensions = settings.dimensions ?? given ?? this.#embedder.dimensions
     const embedder = external || dimensions !== this.#embedder.dimensions ? EXTERNAL_EMBEDDER : this.#embedder.id
     const previous = await this.#read(name)
+    // Somebody made it since it was looked for: a further incarnation would hide what they store.
+    if (previous && !previous.values.deleted) return this.#remember(previous)
     const values: Metadata = {
       kind: 'collection',
       name,
