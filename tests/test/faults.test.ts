@@ -210,3 +210,29 @@ describe('a leg that failed', () => {
     expect((await db.searchDocuments({ query: 'graphs', collection: 'docs', mode: 'semantic' })).hits).toHaveLength(1)
   })
 })
+
+describe('a collection that several callers make at the same moment', () => {
+  it('is one collection, and keeps what all of them store', async () => {
+    const { db } = await three({ relational: () => new Promise((resolve) => setTimeout(resolve, 3)) })
+    const stored = Array.from({ length: 10 }, (_, i) => db.storeDocument({ id: `one-${i}`, text: 'x' }, 'docs'))
+    const stream = db.storeDocuments(
+      Array.from({ length: 250 }, (_, i) => ({ id: `many-${i}`, text: 'x' })),
+      'docs',
+    )
+    await Promise.all([...stored, stream])
+    expect(await db.countDocuments('docs')).toBe(260)
+  })
+
+  it('is one across processes too', async () => {
+    const { mkdtemp, rm } = await import('node:fs/promises')
+    const { tmpdir } = await import('node:os')
+    const folder = await mkdtemp(`${tmpdir()}/veritas-race-`)
+    const backend = { type: 'sqlite', config: { path: `${folder}/race.db` } }
+    // Each manager has a registry of its own, as each process has.
+    const managers = await Promise.all(Array.from({ length: 4 }, () => open({ backend })))
+    await Promise.all(managers.map((db, i) => db.storeDocument({ id: `d${i}`, text: 'x' }, 'docs')))
+    for (const db of managers) expect(await db.countDocuments('docs')).toBe(4)
+    await Promise.all(managers.map((db) => db.close()))
+    await rm(folder, { recursive: true })
+  })
+})
