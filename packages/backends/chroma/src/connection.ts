@@ -1,14 +1,16 @@
 import {
   type CallOptions,
+  CallsUnderWay,
   type ProbeResult,
   type RoleName,
   throwIfAborted,
+  untilAborted,
   VeritasError,
 } from '@veritas-db/core/contract'
 import type { ChromaClient } from 'chromadb'
 import { type ClientFactory, clientFactory, injectedFactory, type ServerArgs } from './client.js'
 import type { ChromaConfig } from './config.js'
-import { toVeritasError, untilAborted } from './errors.js'
+import { toVeritasError } from './errors.js'
 
 /** What the server says it takes at once, until it has been asked. */
 const DEFAULT_BATCH = 5461
@@ -44,7 +46,7 @@ export class Connection {
   readonly #config: ChromaConfig
   readonly #target: string
   readonly #connectTimeoutMs: number
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #running = new CallsUnderWay()
   #opening: Promise<void> | undefined
   #factory: ClientFactory | undefined
   #maxBatch = DEFAULT_BATCH
@@ -83,19 +85,13 @@ export class Connection {
   /** Waits for what is under way. There is nothing to release: connections are those of `fetch`, which hold no process up. */
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.allSettled([...this.#running])
+    await this.#running.ended()
     this.#factory = undefined
   }
 
   /** Runs one call, which `close` waits for, and explains its errors. */
   run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
-    const promise = this.#run(call, work)
-    this.#running.add(promise)
-    const forget = (): void => {
-      this.#running.delete(promise)
-    }
-    promise.then(forget, forget)
-    return promise
+    return this.#running.add(this.#run(call, work))
   }
 
   async #run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
@@ -109,7 +105,7 @@ export class Connection {
         throw new VeritasError({ code: 'CONNECTION', message: 'Chroma is not connected: call connect() first.' })
       session = { client: factory.client(signal), signal, vector: factory.vector, changed: false }
       const promise = work(session)
-      return await (this.#config.client ? untilAborted(signal, promise) : promise)
+      return await (this.#config.client ? untilAborted(promise, signal, reasonOf) : promise)
     } catch (error) {
       throw toVeritasError(error, { ...call, target: this.#target, changed: session?.changed ?? false })
     }
@@ -124,8 +120,8 @@ export class Connection {
         ? injectedFactory(client)
         : clientFactory(await import('chromadb'), serverArgs(this.#config))
       // The first tells what the server takes at once; the second needs a token that is valid for the tenant.
-      const preflight = await untilAborted(ending, factory.preflight(ending))
-      await untilAborted(ending, factory.checkDatabase(ending))
+      const preflight = await untilAborted(factory.preflight(ending), ending, reasonOf)
+      await untilAborted(factory.checkDatabase(ending), ending, reasonOf)
       if (preflight.max_batch_size > 0) this.#maxBatch = preflight.max_batch_size
       this.#factory = factory
     } catch (error) {
@@ -164,6 +160,9 @@ export class Connection {
     }
   }
 }
+
+/** Left as it is: what explains the errors of a call knows whether it may have changed something. */
+const reasonOf = (signal: AbortSignal): unknown => signal.reason
 
 const closedError = (): VeritasError =>
   new VeritasError({ code: 'CONNECTION', message: 'The connection to Chroma has been closed.', retryable: false })

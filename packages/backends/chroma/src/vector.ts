@@ -4,14 +4,18 @@ import {
   type CallOptions,
   type CollectionDefinition,
   type CollectionInfo,
+  checkDimensions,
+  checkLimit,
   checkVector,
   type DeleteResult,
   type FilterNode,
-  invalid,
+  foreignCursor,
+  issuesOf,
   type Key,
   type Metric,
   type Outcome,
   type Page,
+  prepareRecords,
   type RecordHead,
   type RecordIssue,
   type ScanOptions,
@@ -26,7 +30,7 @@ import {
   type WriteResult,
 } from '@veritas-db/core/contract'
 import type { Metadata as ChromaMetadata, Collection, Where } from 'chromadb'
-import { checkDefinition, MAX_DIMENSIONS, MAX_REQUEST_BYTES, prepare } from './check.js'
+import { entryOf, MAX_DIMENSIONS, MAX_REQUEST_BYTES } from './check.js'
 import { Collections, type Known, spaces } from './collections.js'
 import type { ChromaConfig } from './config.js'
 import type { Connection, Session } from './connection.js'
@@ -83,14 +87,14 @@ export class ChromaVector implements VectorRole {
   }
 
   check(records: readonly VectorRecord[], definition?: CollectionDefinition): readonly RecordIssue[] {
-    return prepare(records, definition).issues
+    return issuesOf(records, (record) => entryOf(record, definition))
   }
 
   async ensureCollection(options: ScopedOptions & CollectionDefinition): Promise<void> {
     const { scope, signal: _, ...definition } = options
     await this.#call('ensureCollection', options, true, async (session) => {
       if (!Object.hasOwn(spaces, definition.metric)) throw refuse(`the metric ${String(definition.metric)}`)
-      checkDefinition(definition)
+      checkDimensions(definition.dimensions, MAX_DIMENSIONS)
       await this.#collections.ensure(session, scope, definition)
     })
   }
@@ -108,11 +112,8 @@ export class ChromaVector implements VectorRole {
     return this.#on('upsert', options, true, async (collection, session, { definition }) => {
       if (mode !== 'replace')
         throw refuse(`upsert with mode ${mode}`, 'record ids hold the version, so that nothing newer is overwritten.')
-      const { entries, issues } = prepare(records, definition)
-      const [issue] = issues
-      if (issue) throw invalid(`records[${issue.index}].${issue.path}`, issue.message)
       const unique = uniqueBatch(
-        records.map(({ version }, i) => ({ version, entry: entries[i] as Entry })),
+        prepareRecords(records, (record) => ({ version: record.version, entry: entryOf(record, definition) })),
         ({ entry }) => entry.id,
         'replace',
       )
@@ -150,8 +151,7 @@ export class ChromaVector implements VectorRole {
     return this.#on('query', options, false, async (collection, _, { definition }) => {
       if (exact) throw refuse('exact queries', 'leave out exact.')
       checkVector(vector, definition.dimensions, 'vector')
-      if (!Number.isInteger(topK) || topK < 1 || topK > MAX_TOP_K)
-        throw invalid('topK', `needs a whole number from 1 to ${MAX_TOP_K}, got ${topK}`)
+      checkLimit(topK, 'topK', MAX_TOP_K, 1)
       const where = this.#compile(filter)
       if (where === false) return []
       const answer = await collection.query({
@@ -228,9 +228,8 @@ export class ChromaVector implements VectorRole {
   async scan(options: ScanOptions & { readonly fields?: 'keys' | 'all' }): Promise<Page<RecordHead | VectorRecord>> {
     const { cursor = '0', limit = 1000, fields = 'all' } = options
     return this.#on('scan', options, false, async (collection): Promise<Page<RecordHead | VectorRecord>> => {
-      if (!/^\d{1,15}$/.test(cursor)) throw invalid('cursor', 'is none of a scan of this backend')
-      if (!Number.isInteger(limit) || limit < 1)
-        throw invalid('limit', `needs a whole number of at least 1, got ${limit}`)
+      if (!/^\d{1,15}$/.test(cursor)) throw foreignCursor()
+      checkLimit(limit, 'limit', undefined, 1)
       const where = this.#compile(options.filter)
       if (where === false) return { records: [], cursor: null }
       const offset = Number(cursor)

@@ -1,7 +1,7 @@
 import { VeritasError } from '@veritas-db/core/contract'
 import * as native from 'chromadb'
 import { describe, expect, it } from 'vitest'
-import { isNotFound, toVeritasError, untilAborted } from '../src/errors.js'
+import { isNotFound, toVeritasError } from '../src/errors.js'
 
 const context = { target: 'db.example:8000', role: 'vector', operation: 'upsert', write: true } as const
 
@@ -62,18 +62,4 @@ it('isNotFound knows both kinds', () => {
   expect(isNotFound(new VeritasError({ code: 'NOT_FOUND', message: 'x' }))).toBe(true)
   expect(isNotFound(new VeritasError({ code: 'CONFLICT', message: 'x' }))).toBe(false)
   expect(isNotFound('x')).toBe(false)
-})
-
-describe('untilAborted', () => {
-  it('ends when the signal fires', async () => {
-    const controller = new AbortController()
-    const waiting = untilAborted(controller.signal, new Promise<never>(() => undefined))
-    controller.abort(new Error('enough'))
-    await expect(waiting).rejects.toThrow('enough')
-  })
-
-  it('gives what the work gives', async () => {
-    await expect(untilAborted(new AbortController().signal, Promise.resolve(5))).resolves.toBe(5)
-    await expect(untilAborted(undefined, Promise.resolve(6))).resolves.toBe(6)
-  })
 })
