@@ -195,7 +195,6 @@ export const createGraphRole = (context: RoleContext): GraphRole => {
             `SELECT ${EDGE_SELECT} FROM ${edges} e WHERE (${sides.join(' OR ')}) ${edgeTypes ? 'AND e.type = ANY($2::text[])' : ''}
              ORDER BY e.source, e.type, e.target, e.ordinal`,
             [keysParameter(keys), ...(edgeTypes ? [[...edgeTypes]] : [])],
-            { prepare: true },
           )
           return rows.map(toEdge)
         }),
@@ -240,13 +239,12 @@ export const createGraphRole = (context: RoleContext): GraphRole => {
           const { rows } = await session.query(
             `DELETE FROM ${nodes} WHERE key = ANY($1::uuid[]) ${versionBelow === undefined ? '' : 'AND version < $2::text'} RETURNING key`,
             [keysParameter(keys), ...(versionBelow === undefined ? [] : [versionBelow])],
-            { prepare: true },
           )
           if (rows.length === 0) return { deleted: 0 }
           // After the nodes, and not with them: edges that were written while we waited for the nodes are seen now.
           const gone = uuidArray(rows.map((row) => toKey(row.key)))
-          await session.query(`DELETE FROM ${edges} WHERE source = ANY($1::uuid[])`, [gone], { prepare: true })
-          await session.query(`DELETE FROM ${edges} WHERE target = ANY($1::uuid[])`, [gone], { prepare: true })
+          await session.query(`DELETE FROM ${edges} WHERE source = ANY($1::uuid[])`, [gone])
+          await session.query(`DELETE FROM ${edges} WHERE target = ANY($1::uuid[])`, [gone])
           return { deleted: rows.length }
         }),
       ),
@@ -265,7 +263,6 @@ export const createGraphRole = (context: RoleContext): GraphRole => {
               uuidArray(edges.map((edge) => edge.target)),
               intArray(edges.map((edge) => edge.ordinal)),
             ],
-            { prepare: true },
           )
           return { deleted: count }
         }),
@@ -316,7 +313,6 @@ export const createGraphRole = (context: RoleContext): GraphRole => {
           const { rows } = await session.query(
             `SELECT ${EDGE_SELECT} FROM ${edges} e ${after} ORDER BY ${columns} LIMIT ${limit + 1}`,
             position,
-            { prepare: true },
           )
           const toPosition = (row: Readonly<Record<string, unknown>>): (string | number)[] =>
             [row.source, row.type, row.target, row.ordinal] as (string | number)[]

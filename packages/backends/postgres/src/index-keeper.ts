@@ -73,7 +73,6 @@ export class IndexKeeper {
               EXISTS (SELECT FROM pg_stat_progress_create_index WHERE relid = to_regclass($2)) AS building,
               EXISTS (SELECT FROM ${table} OFFSET ${this.#config.indexThresholdRows}) AS large`,
       [this.#catalogue.relation(spec.name), table],
-      { prepare: true },
     )
     const { valid, building, large } = rows[0] as { valid: boolean | null; building: boolean; large: boolean }
     known.ready = valid === true

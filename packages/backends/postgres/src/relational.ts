@@ -202,7 +202,7 @@ export const createRelationalRole = (context: RoleContext, transact: RelationalR
           const from = `DELETE FROM ${catalogue.relation(table.relation)} r WHERE`
           if ('keys' in options) {
             const keys = [keysParameter(options.keys)]
-            return { deleted: (await session.query(`${from} r._key = ANY($1::uuid[])`, keys, { prepare: true })).count }
+            return { deleted: (await session.query(`${from} r._key = ANY($1::uuid[])`, keys)).count }
           }
           const bindings = new Bindings()
           const filter = conditionOf(options.filter, rowField(table), bindings)
@@ -250,7 +250,6 @@ export const createRelationalRole = (context: RoleContext, transact: RelationalR
                FROM ${catalogue.relation(table.relation)} r WHERE r._key >= $1::uuid AND r._key < $2::uuid GROUP BY 1
              ) AS heads`,
             [options.from, options.to],
-            { prepare: true },
           )
           return { count: rows[0]?.count as number, hash: rows[0]?.hash as string }
         }),

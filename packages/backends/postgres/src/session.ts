@@ -125,7 +125,10 @@ export class Session {
     this.#write = write
   }
 
-  /** Runs one statement. `prepare` keeps its plan on the connection: for statements that come again and again. */
+  /**
+   * Runs one statement. `prepare` keeps its plan on the connection: for statements that come again and again, and whose plan
+   * is right for tables of any size. A plan made while a table was small may be wrong when it has grown.
+   */
   async query(
     sql: string,
     values: readonly unknown[] = [],

@@ -195,7 +195,7 @@ export const createVectorRole = (context: RoleContext): VectorRole => {
           const space = await collectionOf(session, options.scope)
           if ('keys' in options) {
             const sql = `DELETE FROM ${tableOf(space)} WHERE key = ANY($1::uuid[])`
-            return { deleted: (await session.query(sql, [keysParameter(options.keys)], { prepare: true })).count }
+            return { deleted: (await session.query(sql, [keysParameter(options.keys)])).count }
           }
           const parameters = new Bindings()
           const filter = conditionOf(options.filter, vectorField(space), parameters)
@@ -214,7 +214,6 @@ export const createVectorRole = (context: RoleContext): VectorRole => {
             `DELETE FROM ${tableOf(space)} t USING unnest($1::uuid[], $2::text[]) AS d (key, below)
              WHERE t.key = d.key AND t.version < d.below COLLATE "C"`,
             [uuidArray(documents.map((d) => d.key)), textArray(documents.map((d) => d.versionBelow))],
-            { prepare: true },
           )
           return { deleted: count }
         }),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { decodeVector, encodeArray, encodeCopy, encodeTimestamp, encodeVector, TYPE_IDS } from '../src/binary.js'
-import { make, unless, url } from './server.js'
+import { clear, make, unless, url } from './server.js'
 
 describe('binary formats', () => {
   it('writes arrays with dimensions, nulls and lengths', () => {
@@ -31,7 +31,7 @@ describe('binary formats', () => {
   })
 })
 
-describe.skipIf(url === undefined)(`the server reads them${unless}`, () => {
+describe.skipIf(url === undefined)(`the server reads them${unless}`, { timeout: 30_000 }, () => {
   it('as what they were', async () => {
     const backend = await make()
     await backend.connect()
@@ -51,6 +51,7 @@ describe.skipIf(url === undefined)(`the server reads them${unless}`, () => {
       ],
     })) as [Record<string, unknown[]>]
     await backend.close()
+    await clear()
     expect(row.texts).toEqual(texts)
     expect(row.dates?.map(Number)).toEqual(dates.map(Number))
     expect(row.json).toEqual(['{"a": [1]}', null])

@@ -2,15 +2,15 @@ import { runConformance } from '@veritas-db/conformance'
 import { validateConfig } from '@veritas-db/core/contract'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type PostgresOptions, postgres } from '../src/index.js'
-import { unless, url } from './server.js'
+import { clear, own, unless, url } from './server.js'
 
 const runs: Readonly<Record<string, PostgresOptions>> = {
-  'as it is set by default': { prefix: 'vtkit' },
+  'as it is set by default': { prefix: own('kit') },
   // Every search and filter goes through its index, however few the records.
-  'with all indexes from the start': { prefix: 'vtkiti', indexBuild: 'eager', indexThresholdRows: 0 },
+  'with all indexes from the start': { prefix: own('kiti'), indexBuild: 'eager', indexThresholdRows: 0 },
   'behind a pooler in transaction mode, in a schema of its own, with half-precision indexes': {
-    prefix: 'vtkitp',
-    schema: 'vtkit',
+    prefix: own('kitp'),
+    schema: own('schema'),
     transactionPooling: true,
     indexBuild: 'eager',
     halfvec: true,
@@ -21,6 +21,7 @@ describe.skipIf(url === undefined)(`on a real server${unless}`, () => {
   for (const [name, options] of Object.entries(runs)) {
     const config: PostgresOptions = { url: url ?? '', ...options }
     describe(name, () => {
+      afterAll(() => clear(options))
       runConformance({
         describe,
         it,

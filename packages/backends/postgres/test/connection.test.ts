@@ -6,7 +6,7 @@ import { documentKey, VeritasError, version } from '@veritas-db/core/contract'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PostgresBackend } from '../src/index.js'
-import { make, unless, url } from './server.js'
+import { clear, make, own, unless, url } from './server.js'
 
 const SECRET = 'hunter2-very-secret'
 
@@ -74,10 +74,10 @@ describe('without a server', () => {
 
   it('connecting can be aborted', async () => {
     const silent = await fake(() => undefined)
-    const backend = await make({ url: `postgresql://u@127.0.0.1:${silent.port}/db`, connectTimeoutMs: 700 })
+    const backend = await make({ url: `postgresql://u@127.0.0.1:${silent.port}/db`, connectTimeoutMs: 1500 })
     const started = performance.now()
     expect(await failure(backend.connect({ signal: AbortSignal.timeout(50) }))).toMatchObject({ code: 'ABORTED' })
-    expect(performance.now() - started).toBeLessThan(500)
+    expect(performance.now() - started).toBeLessThan(1200)
     await backend.close()
     await silent.close()
   })
@@ -138,7 +138,7 @@ describe('without a server', () => {
   })
 })
 
-describe.skipIf(url === undefined)(`on a real server${unless}`, () => {
+describe.skipIf(url === undefined)(`on a real server${unless}`, { timeout: 30_000 }, () => {
   const scope = { collection: 'connections' }
   const table = 'rows'
   let backend: PostgresBackend
@@ -167,6 +167,7 @@ describe.skipIf(url === undefined)(`on a real server${unless}`, () => {
     await backend.roles.relational.dropTable({ scope, table })
     await backend.close()
     await observer.end()
+    await clear()
   })
 
   it('an unknown user is AUTHENTICATION, an unknown database CONFIGURATION', async () => {
@@ -202,7 +203,7 @@ describe.skipIf(url === undefined)(`on a real server${unless}`, () => {
     const query = 'SELECT pg_sleep(17), :n::int'
     const call = backend.roles.relational.raw({ scope, query, parameters: { n: 1 }, signal: AbortSignal.timeout(100) })
     expect(await failure(call)).toMatchObject({ code: 'ABORTED', outcome: 'unknown' })
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(performance.now() - started).toBeLessThan(3000)
     expect((await backend.probe()).product).toBe('PostgreSQL')
     for (let i = 0; i < 60 && (await sleeping()) > 0; i++) await sleep(100)
     expect(await sleeping()).toBe(0)
@@ -296,7 +297,7 @@ describe.skipIf(url === undefined)(`on a real server${unless}`, () => {
     const program = `
       import postgres from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}
       import { validateConfig } from '@veritas-db/core/contract'
-      const config = await validateConfig(postgres.config, { url: process.env.VERITAS_POSTGRES_URL, prefix: 'vttest' }, 'postgres')
+      const config = await validateConfig(postgres.config, { url: process.env.VERITAS_POSTGRES_URL, prefix: ${JSON.stringify(own('test'))} }, 'postgres')
       const backend = postgres.create(config, { roles: postgres.roles, poolSize: 2, queryTimeoutMs: 5000 })
       await backend.connect()
       await Promise.all([backend.probe(), backend.probe()])

@@ -10,7 +10,7 @@ import {
 } from '@veritas-db/core/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PostgresBackend } from '../src/index.js'
-import { make, unless, url } from './server.js'
+import { clear, make, own, unless, url } from './server.js'
 
 const scope = { collection: 'store' }
 const table = 'rows'
@@ -48,7 +48,7 @@ const columns = {
   data: { type: 'json', paths: { i: 'number' } },
 } as const
 
-describe.skipIf(url === undefined)(`large batches on a real server${unless}`, () => {
+describe.skipIf(url === undefined)(`large batches on a real server${unless}`, { timeout: 30_000 }, () => {
   let backend: PostgresBackend
   let second: PostgresBackend
   const roles = (): PostgresBackend['roles'] => backend.roles
@@ -65,8 +65,8 @@ describe.skipIf(url === undefined)(`large batches on a real server${unless}`, ()
     statuses((await roles().vector.upsert({ scope, records, mode })).outcomes)
 
   beforeAll(async () => {
-    backend = await make({ prefix: 'vtstore' })
-    second = await make({ prefix: 'vtstore' })
+    backend = await make({ prefix: own('store') })
+    second = await make({ prefix: own('store') })
     await backend.connect()
     await second.connect()
   })
@@ -75,6 +75,7 @@ describe.skipIf(url === undefined)(`large batches on a real server${unless}`, ()
     await roles().relational.dropTable({ scope, table })
     await roles().graph.dropSchema({ scope })
     await Promise.all([backend.close(), second.close()])
+    await clear({ prefix: own('store') })
   })
 
   it('are new, newer, older, and partly there', async () => {

@@ -44,7 +44,6 @@ const lockEnds = async (
     `WITH there AS MATERIALIZED (SELECT key FROM ${nodes} WHERE key = ANY($1::uuid[]) ORDER BY key FOR KEY SHARE)
      SELECT key FROM unnest($1::uuid[]) AS k (key) WHERE NOT EXISTS (SELECT FROM there WHERE there.key = k.key)`,
     [keysParameter(keys)],
-    { prepare: true },
   )
   return new Set(rows.map((row) => toKey(row.key)))
 }
@@ -130,11 +129,9 @@ const replaceUnique = async (
   })
   const applied = sets.filter((_, i) => outcomes[i] === APPLIED)
   if (applied.length === 0) return outcomes
-  await session.query(
-    `DELETE FROM ${tables.edges} WHERE source = ANY($1::uuid[])`,
-    [keysParameter(applied.map((set) => set.source))],
-    { prepare: true },
-  )
+  await session.query(`DELETE FROM ${tables.edges} WHERE source = ANY($1::uuid[])`, [
+    keysParameter(applied.map((set) => set.source)),
+  ])
   const edges = applied.flatMap((set) => set.edges.map((edge) => ({ ...edge, version: set.version })))
   await write(session, tables, edges, 'replace')
   await keepVersions(
@@ -154,14 +151,12 @@ const lockSources = async (
   const { rows: locked } = await session.query(
     `SELECT key, edges_version FROM ${nodes} WHERE key = ANY($1::uuid[]) ORDER BY key FOR NO KEY UPDATE`,
     [keysParameter(sources)],
-    { prepare: true },
   )
   const versions = new Map(locked.map((row) => [toKey(row.key), (row.edges_version as string | null) ?? '']))
   // A statement of its own: it sees what was committed while the lock was waited for.
   const { rows } = await session.query(
     `SELECT source, max(version) AS version FROM ${edges} WHERE source = ANY($1::uuid[]) GROUP BY source`,
     [keysParameter(sources)],
-    { prepare: true },
   )
   for (const row of rows) {
     const source = toKey(row.source)
@@ -177,6 +172,5 @@ const keepVersions = async (session: Session, { nodes }: GraphTables, sets: read
   await session.query(
     `UPDATE ${nodes} n SET edges_version = s.version FROM unnest($1::uuid[], $2::text[]) AS s (key, version) WHERE n.key = s.key`,
     [uuidArray(sets.map((set) => set.source)), textArray(sets.map((set) => set.version))],
-    { prepare: true },
   )
 }

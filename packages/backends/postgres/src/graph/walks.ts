@@ -9,11 +9,14 @@ import { type Graph, nodeField, wantFieldIndexes } from './schema.js'
 type NeighborOptions = Parameters<GraphRole['neighbors']>[0]
 type PathOptions = Parameters<GraphRole['shortestPath']>[0]
 
-/** One step from every node of the level `w`: the node reached as `key`, and `origin` of the node it was reached from. */
+/**
+ * One step from every node of the level `w`: the node reached as `key`, and `origin` of the node it was reached from.
+ * OFFSET 0 keeps the planner from reading all edges where it knows nothing of their number yet.
+ */
 const steps = (edges: string, direction: Direction, types: string, origin: string): string => {
   const level = `unnest(w.keys, w.origins) AS f (key, origin)`
   const one = (from: string, to: string): string =>
-    `SELECT e.${to} AS key, ${origin} AS origin FROM ${level} JOIN ${edges} e ON e.${from} = f.key ${types}`
+    `SELECT s.key, ${origin} AS origin FROM ${level} CROSS JOIN LATERAL (SELECT e.${to} AS key FROM ${edges} e WHERE e.${from} = f.key ${types} OFFSET 0) AS s`
   const sides = [
     ...(direction === 'in' ? [] : [one('source', 'target')]),
     ...(direction === 'out' ? [] : [one('target', 'source')]),
@@ -49,18 +52,19 @@ export const findNeighbors = async (
   const bindings = new Bindings(keysParameter(starts))
   const types = typesCondition(options.edgeTypes, bindings)
   const condition = `${placeholders ? 'true' : 'NOT n.placeholder'} AND ${conditionOf(filter, nodeField(graph), bindings)}`
+  const node = `LATERAL (SELECT * FROM ${tables.nodes} WHERE ${tables.nodes}.key = k.key OFFSET 0) AS n`
   const least = Math.max(depth.min, 1)
   const { rows } = await session.query(
     `WITH RECURSIVE walk AS (
        SELECT 0 AS depth, $1::uuid[] AS keys, $1::uuid[] AS origins, $1::uuid[] AS visited, 0::int8 AS found
        UNION ALL
        SELECT w.depth + 1, next.keys, next.origins, w.visited || next.keys, w.found + CASE WHEN w.depth + 1 < ${least} THEN 0 ELSE
-         (SELECT count(*) FROM unnest(next.keys) AS k (key) JOIN ${tables.nodes} n ON n.key = k.key WHERE ${condition}) END
+         (SELECT count(*) FROM unnest(next.keys) AS k (key) CROSS JOIN ${node} WHERE ${condition}) END
        FROM walk w CROSS JOIN LATERAL (${levels(tables.edges, direction, types, 'f.origin')}) AS next
        WHERE w.depth < ${depth.max} AND w.found < ${limit} AND next.keys IS NOT NULL
      )
      SELECT ${NODE_SELECT}, w.depth, k.origin FROM walk w CROSS JOIN LATERAL unnest(w.keys, w.origins) AS k (key, origin)
-     JOIN ${tables.nodes} n ON n.key = k.key WHERE w.depth >= ${least} AND ${condition} ORDER BY w.depth, n.key LIMIT ${limit}`,
+     CROSS JOIN ${node} WHERE w.depth >= ${least} AND ${condition} ORDER BY w.depth, n.key LIMIT ${limit}`,
     bindings.values,
     { prepare: filter === undefined },
   )

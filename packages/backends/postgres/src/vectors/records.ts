@@ -83,7 +83,6 @@ export const patchRecords = async (
       textArray(records.map((patch) => patch.version)),
       encodeArray({ name: 'metadata', type: 'jsonb', values: metadata }, TYPE_IDS.jsonb),
     ],
-    { prepare: true },
   )
   const patched = new Set(rows.map((row) => `${toKey(row.key)} ${row.ordinal}`))
   return unique.outcomes(records.map((patch) => (patched.has(identity(patch)) ? APPLIED : STALE)))
