@@ -48,8 +48,9 @@ export interface RoleCapabilities {
   /** `replace` is always among them, except where record ids contain the version. */
   readonly upsertModes: readonly UpsertMode[]
   /**
-   * Who compares versions: the store within its own atomic step, the server by a script that concurrent writers could
-   * interleave with (`guarded`), or nobody. Where `none`, vector record ids contain the version, so that a late write adds garbage and never overwrites.
+   * Who compares versions. `atomic`: the store, within the step that writes. `guarded`: a script of the server, or the backend
+   * between a read and a write; writers at the same moment may interleave. `none`: nobody; vector record ids then contain the
+   * version, so that a late write adds garbage and never overwrites.
    */
   readonly conditionalUpsert: 'atomic' | 'guarded' | 'none'
   /** `eventual`: a read may not see a finished write, unless it is given the write's token, or `delayMs` have passed. */

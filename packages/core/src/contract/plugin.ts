@@ -40,7 +40,10 @@ export interface Backend<R extends RoleName = never> {
   probe(options?: CallOptions): Promise<ProbeResult>
   /** Waits for what is under way, then releases all it opened; an injected client stays open. Calling it again does nothing. */
   close(): Promise<void>
-  /** Runs `work` so that its writes through the given roles commit together, or not at all when it rejects. */
+  /**
+   * Runs `work` so that its writes of records through the given roles commit together, or not at all when it rejects.
+   * Calls that change the schema (ensure…, drop…) are not part of it: they run beside it, or are refused with UNSUPPORTED.
+   */
   unitOfWork?<T>(options: CallOptions, work: (roles: RolesOf<R>) => Promise<T>): Promise<T>
   /** What else this engine can do for the manager. */
   readonly services?: Services
