@@ -1,14 +1,16 @@
 import { connect as connectSocket } from 'node:net'
 import {
   type CallOptions,
+  CallsUnderWay,
   type ProbeResult,
   type RoleName,
   throwIfAborted,
+  untilAborted,
   VeritasError,
 } from '@veritas-db/core/contract'
 import type { ClientParams, WeaviateClient } from 'weaviate-client'
 import type { WeaviateConfig } from './config.js'
-import { backendName, StatusError, toVeritasError, untilAborted } from './errors.js'
+import { backendName, StatusError, toVeritasError } from './errors.js'
 
 const injected = new WeakMap<WeaviateClient, number>()
 let injectedCount = 0
@@ -50,7 +52,7 @@ export class Connection {
   readonly #target: string
   readonly #grpc: { readonly host: string; readonly port: number; readonly secure: boolean }
   readonly #queryTimeoutMs: number
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #running = new CallsUnderWay()
   #opening: Promise<void> | undefined
   #client: WeaviateClient | undefined
   #closed = false
@@ -85,7 +87,7 @@ export class Connection {
   /** Waits for what is under way, then closes the client, unless it was injected. */
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.allSettled([...this.#running])
+    await this.#running.ended()
     const client = this.#client
     this.#client = undefined
     if (client && !this.#config.client) await shut(client)
@@ -93,13 +95,7 @@ export class Connection {
 
   /** Runs one call, which `close` waits for, and explains its errors. */
   run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
-    const promise = this.#run(call, work)
-    this.#running.add(promise)
-    const forget = (): void => {
-      this.#running.delete(promise)
-    }
-    promise.then(forget, forget)
-    return promise
+    return this.#running.add(this.#run(call, work))
   }
 
   async #run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
@@ -116,7 +112,7 @@ export class Connection {
         signal,
         changed: false,
         grpc: (request) => this.#watched(signal, request),
-        rest: (request) => untilAborted(signal, request),
+        rest: (request) => untilAborted(request, signal, reasonOf),
         post: (path, body) => this.#post(client, path, body, signal),
       }
       return await work(session)
@@ -126,7 +122,7 @@ export class Connection {
   }
 
   async #post(client: WeaviateClient, path: string, body: unknown, signal: AbortSignal | undefined): Promise<unknown> {
-    const { bearerToken, headers: own } = await untilAborted(signal, client.getConnectionDetails())
+    const { bearerToken, headers: own } = await untilAborted(client.getConnectionDetails(), signal, reasonOf)
     const headers = new Headers(own)
     headers.set('content-type', 'application/json')
     if (bearerToken !== undefined) headers.set('authorization', bearerToken)
@@ -152,7 +148,7 @@ export class Connection {
       this.#reach().catch((error: unknown) => controller.abort(error))
     }, WATCH_AFTER_MS)
     try {
-      return await untilAborted(ending, request(ending))
+      return await untilAborted(request(ending), ending, reasonOf)
     } finally {
       clearTimeout(timer)
     }
@@ -185,7 +181,7 @@ export class Connection {
     try {
       client = this.#config.client ?? (await this.#make())
       // The schema needs good credentials and a leader.
-      await untilAborted(ending, client.collections.exists('Veritas'))
+      await untilAborted(client.collections.exists('Veritas'), ending, reasonOf)
       await this.#reach(ending)
       this.#client = client
     } catch (error) {
@@ -253,6 +249,9 @@ const shut = async (client: WeaviateClient): Promise<void> => {
   client.oidcAuth?.stopTokenRefresh()
   await client.close()
 }
+
+/** Left as it is: what explains the errors of a call knows whether it may have changed something. */
+const reasonOf = (signal: AbortSignal): unknown => signal.reason
 
 const closedError = (): VeritasError =>
   new VeritasError({ code: 'CONNECTION', message: 'The connection to Weaviate has been closed.', retryable: false })

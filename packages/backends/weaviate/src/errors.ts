@@ -1,4 +1,4 @@
-import { type ErrorCode, type RoleName, unsupported, VeritasError } from '@veritas-db/core/contract'
+import { abortError, type ErrorCode, type RoleName, unsupported, VeritasError } from '@veritas-db/core/contract'
 
 /** The plugin's name, as errors carry it. */
 export const backendName = 'weaviate'
@@ -134,13 +134,7 @@ export const toVeritasError = (error: unknown, context: ErrorContext): VeritasEr
   }
   const inFlight = write ? ({ outcome: 'unknown' } as const) : {}
   if (VeritasError.is(error)) return VeritasError.from(error, common)
-  if (signal?.aborted) {
-    // The reason may be an error of the contract, such as a time-out of the manager's.
-    const reason: unknown = signal.reason
-    const code = VeritasError.is(reason) ? reason.code : 'ABORTED'
-    const message = VeritasError.is(reason) ? reason.message : `${operation ?? 'The call'} was aborted.`
-    return new VeritasError({ ...common, code, message, cause: error, ...inFlight })
-  }
+  if (signal?.aborted) return abortError(signal, { ...common, cause: error, ...inFlight })
   const native = error instanceof Error ? error : new Error(String(error))
   const meaning = meaningOf(native)
   return new VeritasError({
@@ -175,17 +169,3 @@ export const isConflict = (error: unknown): boolean => error instanceof Error &&
 /** The error of something this backend does not do. */
 export const refuse = (what: string, instead?: string): VeritasError =>
   unsupported(backendName, 'vector', what, instead)
-
-/** Lets a call end when its signal fires, for calls that cannot be told of it. */
-export const untilAborted = async <T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> => {
-  if (!signal) return work
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(signal.reason)
-  if (signal.aborted) onAbort()
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}

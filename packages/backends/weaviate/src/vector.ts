@@ -3,13 +3,17 @@ import {
   type CallOptions,
   type CollectionDefinition,
   type CollectionInfo,
+  checkDimensions,
+  checkLimit,
   checkVector,
   type DeleteResult,
   type FilterNode,
-  invalid,
+  foreignCursor,
+  issuesOf,
   type Key,
   type Outcome,
   type Page,
+  prepareRecords,
   type RecordHead,
   type RecordIssue,
   type ScanOptions,
@@ -26,7 +30,7 @@ import {
 } from '@veritas-db/core/contract'
 import type { Collection, FilterValue } from 'weaviate-client'
 import { type BatchAnswer, outcomesOf, ranked, similarity, wanted } from './answers.js'
-import { checkDefinition, MAX_DIMENSIONS, MAX_REQUEST_BYTES, prepare } from './check.js'
+import { entryOf, MAX_DIMENSIONS, MAX_REQUEST_BYTES } from './check.js'
 import { Collections, distances, type Known } from './collections.js'
 import type { WeaviateConfig } from './config.js'
 import type { Connection, Session } from './connection.js'
@@ -77,14 +81,14 @@ export class WeaviateVector implements VectorRole {
   }
 
   check(records: readonly VectorRecord[], definition?: CollectionDefinition): readonly RecordIssue[] {
-    return prepare(records, definition).issues
+    return issuesOf(records, (record) => entryOf(record, definition))
   }
 
   async ensureCollection(options: ScopedOptions & CollectionDefinition): Promise<void> {
     const { scope, signal: _, ...definition } = options
     await this.#call('ensureCollection', options, true, async (session) => {
       if (!Object.hasOwn(distances, definition.metric)) throw refuse(`the metric ${String(definition.metric)}`)
-      checkDefinition(definition)
+      checkDimensions(definition.dimensions, MAX_DIMENSIONS)
       await this.#collections.ensure(session, scope, definition)
     })
   }
@@ -102,18 +106,15 @@ export class WeaviateVector implements VectorRole {
     return this.#on('upsert', options, true, async (_, session, known) => {
       if (mode !== 'replace')
         throw refuse(`upsert with mode ${mode}`, 'record ids hold the version, so that nothing newer is overwritten.')
-      const { entries, issues } = prepare(records, known.definition)
-      const [issue] = issues
-      if (issue) throw invalid(`records[${issue.index}].${issue.path}`, issue.message)
       const unique = uniqueBatch(
-        records.map(({ version }, i) => ({ version, entry: entries[i] as Entry })),
+        prepareRecords(records, (record) => ({ version: record.version, entry: entryOf(record, known.definition) })),
         ({ entry }) => entry.id,
         'replace',
       )
       await this.#collections.addRanges(
         session,
         known,
-        entries.flatMap((entry) => entry.ranges),
+        unique.records.flatMap(({ entry }) => entry.ranges),
       )
       const outcomes: Outcome[] = []
       for (const batch of splitBatches(
@@ -144,7 +145,7 @@ export class WeaviateVector implements VectorRole {
       if (exact) throw refuse('exact queries', 'leave out exact.')
       const { dimensions, metric } = known.definition
       checkVector(vector, dimensions, 'vector')
-      this.#checkCount('topK', topK)
+      checkLimit(topK, 'topK', this.#config.maxResults, 1)
       const filters = await this.#compile(session, known, filter)
       if (filters === false) return []
       const answer = await session.grpc((abortSignal) =>
@@ -166,7 +167,7 @@ export class WeaviateVector implements VectorRole {
   async searchText(options: Parameters<VectorRole['searchText']>[0]): Promise<readonly VectorMatch[]> {
     const { query, limit, filter } = options
     return this.#on('searchText', options, false, async (collection, session, known) => {
-      this.#checkCount('limit', limit)
+      checkLimit(limit, 'limit', this.#config.maxResults, 1)
       const filters = await this.#compile(session, known, filter)
       // The server takes words apart at everything but letters and digits, and wants a word.
       if (filters === false || !/[\p{L}\p{N}]/u.test(query)) return []
@@ -238,10 +239,8 @@ export class WeaviateVector implements VectorRole {
       options,
       false,
       async (collection, session, known): Promise<Page<RecordHead | VectorRecord>> => {
-        if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(cursor))
-          throw invalid('cursor', 'is none of a scan of this backend')
-        if (!Number.isInteger(limit) || limit < 1)
-          throw invalid('limit', `needs a whole number of at least 1, got ${limit}`)
+        if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(cursor)) throw foreignCursor()
+        checkLimit(limit, 'limit', undefined, 1)
         const filters = await this.#compile(session, known, options.filter)
         if (filters === false) return { records: [], cursor: null }
         const include: Include = fields === 'all' ? { metadata: true, text: true, vector: true } : {}
@@ -352,12 +351,6 @@ export class WeaviateVector implements VectorRole {
     assertPushable(filter, filterCapabilities, backendName, 'vector')
     await this.#collections.refresh(session, known, rangesOf(filter))
     return compileFilter(filter, (property) => known.properties.has(property))
-  }
-
-  #checkCount(name: string, value: number): void {
-    const { maxResults } = this.#config
-    if (!Number.isInteger(value) || value < 1 || value > maxResults)
-      throw invalid(name, `needs a whole number from 1 to ${maxResults}, got ${value}`)
   }
 
   #call<T>(

@@ -1,6 +1,6 @@
 import { VeritasError } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
-import { isConflict, isNotFound, ofObject, StatusError, toVeritasError, untilAborted } from '../src/errors.js'
+import { isConflict, isNotFound, ofObject, StatusError, toVeritasError } from '../src/errors.js'
 
 const context = { target: 'db.example:8080', role: 'vector', operation: 'upsert', write: true } as const
 
@@ -94,15 +94,4 @@ it('ofObject reads what the server says of one object', () => {
   expect(ofObject('vector dimensions do not match the index dimensions').code).toBe('VALIDATION')
   expect(ofObject('not enough memory').code).toBe('UNAVAILABLE')
   expect(ofObject('whatever')).toMatchObject({ code: 'INTERNAL', outcome: 'unknown' })
-})
-
-it('untilAborted ends when the signal fires', async () => {
-  const controller = new AbortController()
-  const waiting = untilAborted(controller.signal, new Promise<never>(() => undefined))
-  controller.abort(new Error('enough'))
-  await expect(waiting).rejects.toThrow('enough')
-  await expect(
-    untilAborted(AbortSignal.abort(new Error('before')), new Promise<never>(() => undefined)),
-  ).rejects.toThrow('before')
-  await expect(untilAborted(undefined, Promise.resolve(6))).resolves.toBe(6)
 })
