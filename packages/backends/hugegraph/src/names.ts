@@ -1,0 +1,46 @@
+import { physicalName, type Scope } from '@veritas-db/core/contract'
+
+/** The names of properties and of the label for what is handed over, the same for all scopes of a prefix. */
+export interface CommonNames {
+  readonly doc: string
+  readonly ver: string
+  readonly kind: string
+  readonly ph: string
+  readonly data: string
+  readonly ever: string
+  readonly type: string
+  readonly ord: string
+  /** The vertex label for arguments of a script that are too long for its request. */
+  readonly stage: string
+}
+
+/** The names of a scope's schema. */
+export interface Names extends CommonNames {
+  /** The label of its vertices. */
+  readonly node: string
+  /** The label of its edges. */
+  readonly edge: string
+  /** What the ids of its vertices start with, before a colon and the key. */
+  readonly t: string
+}
+
+export const commonNames = (prefix: string): CommonNames => {
+  const head = prefix.toLowerCase().replaceAll('-', '_')
+  return {
+    doc: `${head}_document`,
+    ver: `${head}_version`,
+    kind: `${head}_label`,
+    ph: `${head}_placeholder`,
+    data: `${head}_properties`,
+    ever: `${head}_edges_version`,
+    type: `${head}_type`,
+    ord: `${head}_ordinal`,
+    stage: `${head}_stage`,
+  }
+}
+
+/** @throws VeritasError VALIDATION for a scope whose names are none */
+export const namesOf = (prefix: string, scope: Scope): Names => {
+  const node = physicalName(prefix, scope)
+  return { ...commonNames(prefix), node, edge: `${node}_edge`, t: node.slice(-16) }
+}

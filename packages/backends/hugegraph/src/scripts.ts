@@ -1,0 +1,299 @@
+/**
+ * The scripts, in Groovy, that run on the server. Their texts never change, so that the server compiles each once; all values are bindings: `z` holds
+ * the arguments as JSON, or `s` the id of a vertex that holds them in its property `l`, where they are too long for a request.
+ * A script is one transaction: it commits when it ends, and writes nothing where it fails.
+ */
+const HEAD = `
+def tr = graph.traversal()
+def json = { text -> org.apache.hugegraph.util.JsonUtil.fromJson(text, Object.class) }
+def handed = s == '' ? null : tr.V(s).next()
+def a = json(handed == null ? z : handed.value(l))
+if (handed != null) handed.remove()
+def idOf = { key -> a.t + ':' + key }
+def keyOf = { id -> def text = id.toString(); text.substring(text.length() - 32) }
+def load = { keys ->
+  def found = [:]
+  keys.toSet().collate(500).each { some -> tr.V(some.collect { idOf(it) }).each { found[keyOf(it.id())] = it } }
+  found
+}
+def optional = { element, name -> def p = element.property(name); p.isPresent() ? p.value() : null }
+def nodeRow = { v -> [keyOf(v.id()), v.value(a.doc), v.value(a.ver), v.value(a.kind), v.value(a.ph), v.value(a.data)] }
+def edgeRow = { e -> [keyOf(e.outVertex().id()), keyOf(e.inVertex().id()), e.value(a.type), e.value(a.ord), e.value(a.ver), e.value(a.data)] }
+`
+
+/**
+ * The filter language: `test(filter, properties)`, as the contract's table says. Dates are maps with the one field $date. Texts are
+ * compared by code point; Java's own comparison goes by UTF-16 unit.
+ */
+const FILTER = `
+def isDate = { v -> v instanceof Map && v.size() == 1 && v.containsKey('$date') }
+def at = { m, path ->
+  def v = m
+  for (part in path.tokenize('.')) {
+    if (!(v instanceof Map) || isDate(v)) return null
+    v = v.get(part)
+  }
+  v
+}
+def same = { v, w ->
+  if (w == null) return v == null
+  if (w instanceof Number) return v instanceof Number && v.doubleValue() == w.doubleValue()
+  if (w instanceof String) return v instanceof String && v.equals(w)
+  if (w instanceof Boolean) return v instanceof Boolean && v.equals(w)
+  isDate(v) && v.get('$date').longValue() == w.get('$date').longValue()
+}
+def textOrder = { String x, String y ->
+  int n = Math.min(x.length(), y.length())
+  for (int i = 0; i < n; i++) {
+    char c = x.charAt(i)
+    char d = y.charAt(i)
+    if (c != d) {
+      boolean p = Character.isSurrogate(c)
+      boolean q = Character.isSurrogate(d)
+      return p == q ? ((int) c) - ((int) d) : (p ? 1 : -1)
+    }
+  }
+  x.length() - y.length()
+}
+def order = { v, w ->
+  if (v instanceof Number && w instanceof Number) {
+    double x = v.doubleValue()
+    double y = w.doubleValue()
+    return x < y ? -1 : (x > y ? 1 : 0)
+  }
+  if (v instanceof String && w instanceof String) return textOrder(v, w)
+  if (isDate(v) && isDate(w)) return Long.compare(v.get('$date').longValue(), w.get('$date').longValue())
+  null
+}
+def test
+test = { f, m ->
+  def op = f.get('op')
+  if (op == 'and') return f.get('nodes').every { test(it, m) }
+  if (op == 'or') return f.get('nodes').any { test(it, m) }
+  if (op == 'not') return !test(f.get('node'), m)
+  def v = at(m, f.get('path'))
+  def w = f.get('value')
+  if (op == 'eq') return same(v, w)
+  if (op == 'ne') return !same(v, w)
+  if (op == 'in') return f.get('values').any { same(v, it) }
+  if (op == 'nin') return !f.get('values').any { same(v, it) }
+  if (op == 'exists') return (v != null) == w
+  if (op == 'startsWith') return v instanceof String && v.startsWith(w)
+  if (op == 'contains') {
+    if (v instanceof List) return v.any { same(it, w) }
+    return f.get('in') != 'list' && v instanceof String && w instanceof String && v.contains(w)
+  }
+  def o = order(v, w)
+  if (o == null) return false
+  if (op == 'gt') return o > 0
+  if (op == 'gte') return o >= 0
+  if (op == 'lt') return o < 0
+  o <= 0
+}
+def wanted = { v ->
+  if (!a.placeholders && v.value(a.ph)) return false
+  if (a.label != null && v.value(a.kind) != a.label) return false
+  a.filter == null || test(a.filter, json(v.value(a.data)))
+}
+`
+
+const DIRECTION = `
+def direction = a.direction == 'out' ? Direction.OUT : (a.direction == 'in' ? Direction.IN : Direction.BOTH)
+def edgesOf = { v ->
+  v.edges(direction, a.edge).findAll { a.types == null || a.types.contains(it.value(a.type)) }
+}
+`
+
+/** `rows` of key, document, version, label, placeholder, properties; `mode`. Answers 1 for what was written, 0 for what is stale. */
+export const UPSERT_NODES: string = `${HEAD}
+def there = load(a.rows.collect { it[0] })
+a.rows.collect { r ->
+  def old = there[r[0]]
+  if (old != null && (a.mode == 'ifAbsent' || (a.mode == 'ifNewer' && old.value(a.ver) > r[2]))) return 0
+  def kept = old == null ? null : optional(old, a.ever)
+  def fields = [T.label, a.node, T.id, idOf(r[0]), a.doc, r[1], a.ver, r[2], a.kind, r[3], a.ph, r[4], a.data, r[5]]
+  if (kept != null) fields += [a.ever, kept]
+  graph.addVertex(fields as Object[])
+  1
+}`
+
+const ADD_EDGE = `
+def same = { e -> e[0] + ' ' + e[1] + ' ' + e[3] + ' ' + e[2] }
+def addEdge = { there, r ->
+  there[r[0]].addEdge(a.edge, there[r[1]], a.type, r[2], a.ord, r[3] as Long, a.ver, r[4], a.data, r[5])
+}
+`
+
+/** `rows` of source, target, type, ordinal, version, properties; `mode`. Answers 1, 0, and 2 where source or target is missing. */
+export const UPSERT_EDGES: string = `${HEAD}${ADD_EDGE}
+def there = load(a.rows.collectMany { [it[0], it[1]] })
+def versions = [:]
+if (a.mode != 'replace') a.rows.collect { it[0] }.toSet().each { source ->
+  there[source]?.edges(Direction.OUT, a.edge)?.each { def e = edgeRow(it); versions[same(e)] = e[4] }
+}
+a.rows.collect { r ->
+  if (there[r[0]] == null || there[r[1]] == null) return 2
+  def before = versions[same(r)]
+  if (before != null && (a.mode == 'ifAbsent' || (a.mode == 'ifNewer' && before > r[4]))) return 0
+  addEdge(there, r)
+  1
+}`
+
+/** `sets` of source, version, rows as above. Answers as above, once a set. */
+export const REPLACE_EDGES: string = `${HEAD}${ADD_EDGE}
+def there = load(a.sets.collectMany { [it[0]] + it[2].collect { r -> r[1] } })
+a.sets.collect { set ->
+  def source = there[set[0]]
+  if (source == null || set[2].any { there[it[1]] == null }) return 2
+  def before = source.edges(Direction.OUT, a.edge).toList()
+  def newest = optional(source, a.ever)
+  before.each { def version = it.value(a.ver); if (newest == null || version > newest) newest = version }
+  if (newest != null && newest > set[1]) return 0
+  def kept = set[2].collect { same(it) }.toSet()
+  before.each { if (!kept.contains(same(edgeRow(it)))) it.remove() }
+  set[2].each { addEdge(there, it) }
+  source.property(a.ever, set[1])
+  1
+}`
+
+/** `keys`, and `below`: the version below which nodes go, or empty. Answers how many went. */
+export const DELETE_NODES: string = `${HEAD}
+def gone = 0
+load(a.keys).values().each { v ->
+  if (a.below == '' || v.value(a.ver) < a.below) { v.remove(); gone++ }
+}
+gone`
+
+/** `rows` of source, target, type, ordinal. Answers how many went. */
+export const DELETE_EDGES: string = `${HEAD}${ADD_EDGE}
+def wanted = a.rows.collect { same(it) }.toSet()
+def gone = 0
+load(a.rows.collect { it[0] }).values().each { v ->
+  v.edges(Direction.OUT, a.edge).toList().each { if (wanted.contains(same(edgeRow(it)))) { it.remove(); gone++ } }
+}
+gone`
+
+/** `keys`. Answers rows of nodes. */
+export const GET_NODES: string = `${HEAD}
+load(a.keys).values().collect { nodeRow(it) }`
+
+/** `keys`, `direction`, `types` or null. Answers rows of edges, each once. */
+export const GET_EDGES: string = `${HEAD}${DIRECTION}
+def seen = [:]
+load(a.keys).values().each { v -> edgesOf(v).each { seen[it.id().toString()] = edgeRow(it) } }
+seen.values().toList()`
+
+const PAGES = `
+def pageOf = { start, limit, page ->
+  def t = start().has('~page', page).limit(limit)
+  def list = t.toList()
+  [list, org.apache.hugegraph.traversal.optimize.TraversalUtil.page(t)]
+}
+def nodes = { tr.V().hasLabel(a.node) }
+`
+
+/** `label`, `filter`, `placeholders`, `limit`. Answers the first of the matching nodes in order of key. */
+export const FIND_NODES: string = `${HEAD}${FILTER}${PAGES}
+def first = new TreeMap()
+def page = ''
+while (page != null) {
+  def (list, next) = pageOf(nodes, 1000, page)
+  list.each { v ->
+    if (wanted(v)) {
+      first.put(keyOf(v.id()), v)
+      if (first.size() > a.limit) first.pollLastEntry()
+    }
+  }
+  page = next
+}
+first.values().collect { nodeRow(it) }`
+
+/** `of`, `placeholders`. Answers a number. */
+export const COUNT: string = `${HEAD}${PAGES}
+if (a.of == 'edges') return tr.E().hasLabel(a.edge).count().next()
+if (a.placeholders) return nodes().count().next()
+def counted = 0L
+def page = ''
+while (page != null) {
+  def (list, next) = pageOf(nodes, 1000, page)
+  counted += list.count { !it.value(a.ph) }
+  page = next
+}
+counted`
+
+/** `page`, `limit`, `filter`, `heads`. Answers rows, and where the next page starts (empty at the end). */
+export const SCAN_NODES: string = `${HEAD}${FILTER}${PAGES}
+def rows = []
+def page = a.page
+while (page != null && rows.isEmpty()) {
+  def (list, next) = pageOf(nodes, a.limit, page)
+  list.each { if (wanted(it)) rows << (a.heads ? [keyOf(it.id()), it.value(a.ver)] : nodeRow(it)) }
+  page = next
+}
+[rows, page == null ? '' : page]`
+
+/** `page`, `limit`. Answers as above. */
+export const SCAN_EDGES: string = `${HEAD}${PAGES}
+def (list, next) = pageOf({ tr.E().hasLabel(a.edge) }, a.limit, a.page)
+[list.collect { edgeRow(it) }, next == null ? '' : next]`
+
+/** `starts`, `direction`, `types`, `min`, `max`, `filter`, `placeholders`, `limit`. Answers depth, start and row of each node. */
+export const NEIGHBORS: string = `${HEAD}${FILTER}${DIRECTION}
+def origin = [:]
+a.starts.each { origin[it] = it }
+def frontier = load(a.starts)
+def out = []
+for (int depth = 1; depth <= a.max && !frontier.isEmpty() && out.size() < a.limit; depth++) {
+  def found = [:]
+  frontier.each { key, v ->
+    def start = origin[key]
+    edgesOf(v).each { e ->
+      def o = keyOf(e.outVertex().id())
+      def i = keyOf(e.inVertex().id())
+      def other = a.direction == 'out' ? i : (a.direction == 'in' ? o : (o == key ? i : o))
+      if (!origin.containsKey(other)) {
+        def before = found[other]
+        if (before == null || start < before) found[other] = start
+      }
+    }
+  }
+  origin.putAll(found)
+  frontier = load(found.keySet())
+  if (depth >= a.min) for (key in frontier.keySet().sort()) {
+    if (out.size() >= a.limit) break
+    if (wanted(frontier[key])) out << [depth, found[key], nodeRow(frontier[key])]
+  }
+}
+out`
+
+/** `from`, `to`, `direction`, `types`, `max`. Answers nothing, or rows of the nodes and rows of the edges. */
+export const SHORTEST_PATH: string = `${HEAD}${DIRECTION}
+def ends = load([a.from, a.to])
+if (ends[a.from] == null || ends[a.to] == null) return []
+def came = [(a.from): null]
+def frontier = [(a.from): ends[a.from]]
+for (int depth = 1; depth <= a.max && !frontier.isEmpty() && !came.containsKey(a.to); depth++) {
+  def found = []
+  frontier.each { key, v ->
+    edgesOf(v).each { e ->
+      def o = keyOf(e.outVertex().id())
+      def i = keyOf(e.inVertex().id())
+      def other = a.direction == 'out' ? i : (a.direction == 'in' ? o : (o == key ? i : o))
+      if (!came.containsKey(other)) {
+        came[other] = [key, edgeRow(e)]
+        found << other
+      }
+    }
+  }
+  frontier = came.containsKey(a.to) ? [:] : load(found)
+}
+if (!came.containsKey(a.to)) return []
+def keys = [a.to]
+def edges = []
+while (keys[0] != a.from) {
+  def step = came[keys[0]]
+  edges.add(0, step[1])
+  keys.add(0, step[0])
+}
+def on = load(keys)
+[keys.collect { nodeRow(on[it]) }, edges]`
