@@ -1,5 +1,5 @@
 import type { Index, Pinecone } from '@pinecone-database/pinecone'
-import { type RoleName, throwIfAborted, VeritasError } from '@veritas-db/core/contract'
+import { CallsUnderWay, type RoleName, throwIfAborted, VeritasError } from '@veritas-db/core/contract'
 import type { PineconeConfig } from './config.js'
 import { backendName, toVeritasError } from './errors.js'
 import { during, type Exchange, pineconeFetch } from './transport.js'
@@ -22,7 +22,7 @@ export class Connection {
   #client: Pinecone | undefined
   #opening: Promise<void> | undefined
   #state: State = 'new'
-  readonly #underWay = new Set<Promise<unknown>>()
+  readonly #underWay = new CallsUnderWay()
   readonly #indexes = new Map<string, Index>()
 
   constructor(config: PineconeConfig, defaults: { readonly poolSize: number; readonly queryTimeoutMs: number }) {
@@ -65,14 +65,8 @@ export class Connection {
   }
 
   /** Runs one call of a role; `close` waits for it. Its errors name role and operation. */
-  async call<T>(call: Call, work: () => Promise<T>): Promise<T> {
-    const running = this.#guarded(call, work)
-    this.#underWay.add(running)
-    try {
-      return await running
-    } finally {
-      this.#underWay.delete(running)
-    }
+  call<T>(call: Call, work: () => Promise<T>): Promise<T> {
+    return this.#underWay.add(this.#guarded(call, work))
   }
 
   async #guarded<T>(call: Call, work: () => Promise<T>): Promise<T> {
@@ -124,7 +118,7 @@ export class Connection {
   /** Waits for calls under way. The client holds no connections of its own: idle ones of `fetch` keep no process alive. */
   async close(): Promise<void> {
     this.#state = 'closed'
-    await Promise.allSettled([...this.#underWay])
+    await this.#underWay.ended()
     this.#client = undefined
     this.#indexes.clear()
   }

@@ -1,4 +1,11 @@
-import { type ErrorCode, type RoleName, redactUrl, unsupported, VeritasError } from '@veritas-db/core/contract'
+import {
+  abortError,
+  type ErrorCode,
+  type RoleName,
+  redactUrl,
+  unsupported,
+  VeritasError,
+} from '@veritas-db/core/contract'
 import type { Exchange } from './transport.js'
 
 /** The plugin's name, as errors carry it. */
@@ -120,11 +127,7 @@ export const toVeritasError = (error: unknown, call: FailedCall): VeritasError =
       cause: error,
     })
 
-  if (signal?.aborted) {
-    const outcome = write ? ('unknown' as const) : ('not-applied' as const)
-    if (VeritasError.is(signal.reason)) return VeritasError.from(signal.reason, { ...base, outcome })
-    return new VeritasError({ ...base, code: 'ABORTED', outcome, message: `${operation} was aborted.`, cause: error })
-  }
+  if (signal?.aborted) return abortError(signal, { ...base, outcome: write ? 'unknown' : 'not-applied', cause: error })
   const failure = exchange?.failure
   if (failure) {
     const meaning = byStatus[failure.status] ?? { code: 'INTERNAL' as const, mayHaveHappened: failure.status >= 500 }

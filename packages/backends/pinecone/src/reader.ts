@@ -1,5 +1,5 @@
 import type { Metric } from '@veritas-db/core/contract'
-import { invalid, VeritasError } from '@veritas-db/core/contract'
+import { foreignCursor, VeritasError } from '@veritas-db/core/contract'
 import type { Space } from './catalog.js'
 import type { Call, Connection } from './connection.js'
 import type { NativeFilter } from './filter.js'
@@ -176,8 +176,7 @@ export class Reader {
   ): Promise<StoredPage> {
     const { filter, limit, keysOnly, cursor } = options
     const mark = filter ? 'f' : 'l'
-    if (cursor !== undefined && !cursor.startsWith(`${mark}:`))
-      throw invalid('cursor', 'is no cursor of such a scan: give the same filter, or start anew')
+    if (cursor !== undefined && !cursor.startsWith(`${mark}:`)) throw foreignCursor()
     let token = cursor?.slice(2)
     const records: Stored[] = []
     do {

@@ -1,17 +1,11 @@
 import type { PineconeRecord } from '@pinecone-database/pinecone'
 import {
-  checkId,
-  checkMetadata,
-  checkString,
-  checkVector,
+  checkVectorRecord,
   invalid,
   type Metadata,
-  type RecordIssue,
-  typeName,
   type VectorMatch,
   type VectorQuery,
   type VectorRecord,
-  VeritasError,
 } from '@veritas-db/core/contract'
 import { fromNative, type NativeMetadata, toNative } from './metadata.js'
 import { parseRecordId, recordId, versionParts } from './names.js'
@@ -84,18 +78,8 @@ export const toRecord = (stored: Parameters<typeof toMatch>[0]): VectorRecord =>
 
 /** Checks a record and makes of it what Pinecone takes. @throws VeritasError VALIDATION */
 export const toNativeRecord = (record: VectorRecord, dimensions?: number): NativeRecord => {
-  if (!/^[0-9a-f]{32}$/.test(record.key)) throw invalid('key', 'needs 32 hexadecimal digits')
-  if (!/^[0-9a-f]{24}$/.test(record.version)) throw invalid('version', 'needs 24 hexadecimal digits')
-  if (!Number.isSafeInteger(record.ordinal) || record.ordinal < 0)
-    throw invalid('ordinal', 'needs a whole number of at least 0')
-  checkId(record.documentId, 'documentId')
-  checkVector(record.vector, dimensions)
+  checkVectorRecord(record, dimensions === undefined ? undefined : { dimensions })
   if (record.vector.every((x) => Math.abs(x) < 1e-8)) throw invalid('vector', 'is all zero, which Pinecone refuses')
-  if (record.text !== undefined) {
-    if (typeof record.text !== 'string') throw invalid('text', `needs a string, got ${typeName(record.text)}`)
-    checkString(record.text, 'text')
-  }
-  checkMetadata(record.metadata)
   const metadata = nativeMetadata(record)
   const metadataBytes = Buffer.byteLength(JSON.stringify(metadata))
   if (metadataBytes > MAX_METADATA_BYTES)
@@ -108,26 +92,3 @@ export const toNativeRecord = (record: VectorRecord, dimensions?: number): Nativ
   // The names, quotes and braces around them take 40 bytes.
   return { record: { id, values, metadata }, bytes: bytes + id.length + metadataBytes + 40 }
 }
-
-/** What `check` answers: the first mistake of each record. */
-export const issuesOf = (records: readonly VectorRecord[], dimensions?: number): RecordIssue[] =>
-  records.flatMap((record, index) => {
-    try {
-      toNativeRecord(record, dimensions)
-      return []
-    } catch (error) {
-      if (!VeritasError.is(error, 'VALIDATION')) throw error
-      return [{ index, path: error.path ?? '', message: error.message }]
-    }
-  })
-
-/** All records as Pinecone takes them. @throws VeritasError VALIDATION that names the first wrong one, before anything is sent */
-export const toNativeRecords = (records: readonly VectorRecord[], dimensions: number): NativeRecord[] =>
-  records.map((record, index) => {
-    try {
-      return toNativeRecord(record, dimensions)
-    } catch (error) {
-      if (!VeritasError.is(error, 'VALIDATION')) throw error
-      throw invalid(`records[${index}].${error.path ?? ''}`, error.message)
-    }
-  })

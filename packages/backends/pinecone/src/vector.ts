@@ -3,13 +3,16 @@ import {
   all,
   assertPushable,
   type CollectionDefinition,
+  checkDimensions,
   checkFieldName,
+  checkLimit,
   checkVector,
   type FilterNode,
-  invalid,
   isMatchAll,
+  issuesOf,
   type Key,
   type Page,
+  prepareRecords,
   type RecordHead,
   type ScanOptions,
   splitBatches,
@@ -28,7 +31,7 @@ import { toToken } from './freshness.js'
 import { versionParts } from './names.js'
 import { inParallel } from './parallel.js'
 import { Reader } from './reader.js'
-import { issuesOf, KEY_FIELD, toMatch, toNativeRecords, toRecord, VERSION_FIELDS } from './records.js'
+import { KEY_FIELD, toMatch, toNativeRecord, toRecord, VERSION_FIELDS } from './records.js'
 
 /** Namespace, braces and commas of a request, taken off the documented 2 MB. */
 const OVERHEAD_BYTES = 4096
@@ -55,17 +58,9 @@ const KEYS_A_FILTER = 1000
 const DOCUMENTS_A_FILTER = 200
 
 const checkDefinition = ({ dimensions, metric, fields = {} }: CollectionDefinition): void => {
-  if (!Number.isSafeInteger(dimensions) || dimensions < 1)
-    throw invalid('dimensions', 'needs a whole number of at least 1')
-  if (dimensions > vectorCapabilities.maxDimensions)
-    throw invalid('dimensions', `is at most ${vectorCapabilities.maxDimensions}, got ${dimensions}`)
+  checkDimensions(dimensions, vectorCapabilities.maxDimensions)
   if (!vectorCapabilities.metrics.includes(metric)) throw refuse(`the metric ${String(metric)}`)
   for (const path of Object.keys(fields)) for (const part of path.split('.')) checkFieldName(part, 'fields')
-}
-
-const checkCount = (value: number, path: string, least: number, most: number = Number.MAX_SAFE_INTEGER): void => {
-  if (!Number.isSafeInteger(value) || value < least) throw invalid(path, `needs a whole number of at least ${least}`)
-  if (value > most) throw invalid(path, `is at most ${most}, got ${value}`)
 }
 
 const checkMode = (mode: UpsertMode | undefined): void => {
@@ -128,7 +123,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog): Vect
   ): Promise<Page<VectorRecord | RecordHead>> =>
     run('scan', options, async (call) => {
       const { scope, after, cursor, limit = 1000 } = options
-      checkCount(limit, 'limit', 1)
+      checkLimit(limit, 'limit', undefined, 1)
       const filter = pushed(options.filter)
       const space = await catalog.find(call, scope)
       await reader.awaitWrite(call, space, after)
@@ -144,7 +139,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog): Vect
       return { ...vectorCapabilities, metrics, visibilityDelayMs }
     },
 
-    check: (records, definition) => issuesOf(records, definition?.dimensions),
+    check: (records, definition) => issuesOf(records, (record) => toNativeRecord(record, definition?.dimensions)),
 
     ensureCollection: (options) =>
       run('ensureCollection', options, async (call) => {
@@ -162,7 +157,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog): Vect
         const { scope, records, mode } = options
         checkMode(mode)
         const space = await catalog.find(call, scope)
-        const native = toNativeRecords(records, space.dimensions)
+        const native = prepareRecords(records, (record) => toNativeRecord(record, space.dimensions))
         // Ids contain the version, so only records of one version are duplicates: the last one is what would be there in the end.
         const unique = [...new Map(native.map((r) => [r.record.id, r])).values()]
         const batches = [...splitBatches(unique, vectorCapabilities.limits, (r) => r.bytes)]
@@ -196,7 +191,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog): Vect
       run('query', options, async (call): Promise<readonly VectorMatch[]> => {
         const { scope, vector, topK, include = {}, after, exact } = options
         if (exact) throw refuse('exact search', 'leave out `exact`: its index is approximate.')
-        checkCount(topK, 'topK', 0, vectorCapabilities.maxTopK)
+        checkLimit(topK, 'topK', vectorCapabilities.maxTopK)
         const filter = pushed(options.filter)
         const space = await catalog.find(call, scope)
         checkVector(vector, space.dimensions)

@@ -1,4 +1,4 @@
-import { asKey, documentKey, type Metadata, version } from '@veritas-db/core/contract'
+import { asKey, documentKey, issuesOf, type Metadata, version } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
 import { fieldName, fieldPath, fromNative, toNative } from '../src/metadata.js'
 import {
@@ -10,7 +10,7 @@ import {
   recordId,
   versionParts,
 } from '../src/names.js'
-import { issuesOf, shortValues, toNativeRecord } from '../src/records.js'
+import { shortValues, toNativeRecord } from '../src/records.js'
 
 const roundTrip = (metadata: Metadata): Metadata => fromNative(JSON.parse(JSON.stringify(toNative(metadata))))
 
@@ -145,7 +145,7 @@ describe('check', () => {
     ['more than 40 KB of text', { text: 'x'.repeat(41_000) }, 'metadata', /40960/],
     ['more than 40 KB of metadata', { metadata: { x: 'é'.repeat(21_000) } }, 'metadata', /40960/],
   ])('%s', (_, wrong, path, message) => {
-    expect(issuesOf([good, { ...good, ...wrong }], 2)).toEqual([
+    expect(issuesOf([good, { ...good, ...wrong }], (record) => toNativeRecord(record, 2))).toEqual([
       { index: 1, path, message: expect.stringMatching(message) },
     ])
   })
