@@ -116,6 +116,7 @@ export class UnitAccess implements Access {
   }
 
   async abort(): Promise<void> {
+    // Where it could not begin, the call that wanted it has the error, and there is nothing to take back.
     const session = await this.#begun?.catch(() => undefined)
     await session?.abort()
   }

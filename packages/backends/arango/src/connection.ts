@@ -1,4 +1,11 @@
-import { type RoleName, throwIfAborted, VeritasError } from '@veritas-db/core/contract'
+import {
+  abortError,
+  CallsUnderWay,
+  type RoleName,
+  throwIfAborted,
+  untilAborted,
+  VeritasError,
+} from '@veritas-db/core/contract'
 import type { Database } from 'arangojs'
 import type { ArangoConfig } from './config.js'
 import { backendName, type FailedCall, toVeritasError } from './errors.js'
@@ -33,7 +40,7 @@ export class Connection {
   #clients: Clients | undefined
   #opening: Promise<void> | undefined
   #state: 'new' | 'open' | 'closed' = 'new'
-  readonly #underWay = new Set<Promise<unknown>>()
+  readonly #underWay = new CallsUnderWay()
 
   constructor(config: ArangoConfig, defaults: { readonly poolSize: number; readonly queryTimeoutMs: number }) {
     this.config = config
@@ -88,14 +95,8 @@ export class Connection {
   }
 
   /** Runs one call of a role; `close` waits for it. Its errors name role and operation. */
-  async call<T>(call: Call, work: () => Promise<T>): Promise<T> {
-    const running = this.#guarded(call, work)
-    this.#underWay.add(running)
-    try {
-      return await running
-    } finally {
-      this.#underWay.delete(running)
-    }
+  call<T>(call: Call, work: () => Promise<T>): Promise<T> {
+    return this.#underWay.add(this.#guarded(call, work))
   }
 
   async #guarded<T>(call: Call, work: () => Promise<T>): Promise<T> {
@@ -127,14 +128,9 @@ export class Connection {
     throwIfAborted(call.signal)
     const { signal } = call
     try {
-      if (!signal) return await work()
-      return await new Promise<T>((resolve, reject) => {
-        const abort = (): void => reject(new DOMException('aborted', 'AbortError'))
-        signal.addEventListener('abort', abort, { once: true })
-        work()
-          .then(resolve, reject)
-          .finally(() => signal.removeEventListener('abort', abort))
-      })
+      return await untilAborted(work(), signal, (fired) =>
+        abortError(fired, { outcome: write ? 'unknown' : 'not-applied' }),
+      )
     } catch (error) {
       throw this.#error(error, { ...call, write })
     }
@@ -157,7 +153,8 @@ export class Connection {
       const declared = new Set([...collections.write, ...collections.exclusive])
       return new TransactionSession(this, transactions.transaction(id), declared)
     } catch (error) {
-      // Aborted while it began, it would keep its locks until the server gives it up.
+      // Aborted while it began, it would keep its locks until the server gives it up. That it could not begin is being thrown;
+      // where it cannot be ended either, the server does so in time.
       beginning.then((begun) => begun.abort()).catch(() => undefined)
       throw error
     }
@@ -180,7 +177,7 @@ export class Connection {
   /** Waits for calls under way, then closes the clients that are ours. */
   async close(): Promise<void> {
     this.#state = 'closed'
-    await Promise.allSettled([...this.#underWay])
+    await this.#underWay.ended()
     const clients = this.#clients
     this.#clients = undefined
     if (!clients || this.config.client) return

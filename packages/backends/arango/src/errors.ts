@@ -1,4 +1,4 @@
-import { type ErrorCode, type RoleName, unsupported, VeritasError } from '@veritas-db/core/contract'
+import { abortError, type ErrorCode, type RoleName, unsupported, VeritasError } from '@veritas-db/core/contract'
 
 /** The plugin's name, as errors carry it. */
 export const backendName = 'arango'
@@ -120,11 +120,7 @@ export const toVeritasError = (error: unknown, call: FailedCall): VeritasError =
       cause: error,
     })
   }
-  if (signal?.aborted) {
-    const outcome = write ? ('unknown' as const) : ('not-applied' as const)
-    if (VeritasError.is(signal.reason)) return VeritasError.from(signal.reason, { ...base, outcome })
-    return new VeritasError({ ...base, code: 'ABORTED', outcome, message: `${operation} was aborted.`, cause: error })
-  }
+  if (signal?.aborted) return abortError(signal, { ...base, outcome: write ? 'unknown' : 'not-applied', cause: error })
   const said = error instanceof Error ? error.message : String(error)
   const number = errorNumber(error)
   const status = numberIn(errors, 'code')

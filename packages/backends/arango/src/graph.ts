@@ -1,20 +1,21 @@
 import {
+  checkEdge,
   checkFieldName,
+  checkLimit,
   checkName,
+  checkNode,
   type GraphCapabilities,
   type GraphRole,
   type GraphSchema,
-  invalid,
+  issuesOf,
   type ScanOptions,
 } from '@veritas-db/core/contract'
 import type { Access } from './access.js'
 import { limits } from './batches.js'
-import { checkEdge, checkNode, issuesOf } from './checks.js'
 import { refuse } from './errors.js'
 import { filterCapabilities } from './filter.js'
 import * as read from './graph/read.js'
 import * as write from './graph/write.js'
-import { checkLimit } from './pages.js'
 import { runRaw } from './raw.js'
 
 /** What the graph role can do. */
@@ -49,7 +50,7 @@ export const createGraphRole = (access: Access): GraphRole => {
   const scanNodes: GraphRole['scanNodes'] = ((options: ScanOptions & { readonly fields?: 'keys' | 'all' }) =>
     access.call('graph', 'scanNodes', options, async (call) => {
       const { cursor, limit = 1000, fields } = options
-      checkLimit(limit, 'limit', 1)
+      checkLimit(limit, 'limit', undefined, 1)
       const filter = read.nodeFilter(options.filter)
       const graph = await spaces.graph(call, options.scope)
       return read.scanNodes(session, call, graph, { cursor, limit, filter, keysOnly: fields === 'keys' })
@@ -101,7 +102,7 @@ export const createGraphRole = (access: Access): GraphRole => {
       access.call('graph', 'findNodes', options, async (call) => {
         const { scope, label, text, placeholders = false, limit } = options
         checkText(text)
-        checkLimit(limit)
+        checkLimit(limit, 'limit')
         const filter = read.nodeFilter(options.filter)
         const graph = await spaces.graph(call, scope)
         return read.findNodes(session, call, graph, {
@@ -126,7 +127,7 @@ export const createGraphRole = (access: Access): GraphRole => {
       access.call('graph', 'neighbors', options, async (call) => {
         const { scope, starts, edgeTypes, direction = 'out', depth = { min: 1, max: 1 }, limit } = options
         read.checkDepth(depth)
-        checkLimit(limit)
+        checkLimit(limit, 'limit')
         const filter = read.nodeFilter(options.filter)
         const graph = await spaces.graph(call, scope)
         const { placeholders = false } = options
@@ -144,8 +145,7 @@ export const createGraphRole = (access: Access): GraphRole => {
     shortestPath: (options) =>
       access.call('graph', 'shortestPath', options, async (call) => {
         const { scope, from, to, edgeTypes, direction = 'out', maxDepth } = options
-        checkLimit(maxDepth, 'maxDepth')
-        if (maxDepth > read.MAX_DEPTH) throw invalid('maxDepth', `is at most ${read.MAX_DEPTH}, got ${maxDepth}`)
+        checkLimit(maxDepth, 'maxDepth', read.MAX_DEPTH)
         const graph = await spaces.graph(call, scope)
         return read.shortestPath(session, call, graph, { from, to, edgeTypes, direction, maxDepth })
       }),
@@ -162,7 +162,7 @@ export const createGraphRole = (access: Access): GraphRole => {
     scanEdges: (options) =>
       access.call('graph', 'scanEdges', options, async (call) => {
         const { limit = 1000 } = options
-        checkLimit(limit, 'limit', 1)
+        checkLimit(limit, 'limit', undefined, 1)
         const graph = await spaces.graph(call, options.scope)
         return read.scanEdges(session, call, graph, options.cursor, limit)
       }),

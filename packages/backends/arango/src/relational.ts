@@ -2,18 +2,24 @@ import {
   APPLIED,
   assertPushable,
   checkFieldName,
+  checkLimit,
   checkName,
+  checkRow,
   type FilterNode,
   invalid,
   isMatchAll,
+  issuesOf,
   type Key,
   type Metadata,
   type Outcome,
   type Page,
+  pageOf,
   type RecordHead,
   type RelationalCapabilities,
   type RelationalRole,
   type RowRecord,
+  readCursor,
+  refuseMistakes,
   type ScanOptions,
   STALE,
   type TableDefinition,
@@ -24,11 +30,9 @@ import {
 } from '@veritas-db/core/contract'
 import type { Access } from './access.js'
 import { chunks, documentBatches, KEYS_A_REQUEST, limits } from './batches.js'
-import { checkAll, checkRow, issuesOf } from './checks.js'
 import type { Call } from './connection.js'
 import { backendName, refuse } from './errors.js'
 import { type CompiledFilter, compileFilter, filterCapabilities } from './filter.js'
-import { checkLimit, pageOf, readCursor } from './pages.js'
 import { runRaw } from './raw.js'
 import type { TableSpace } from './spaces.js'
 import { versionCondition } from './upsert.js'
@@ -130,12 +134,12 @@ export const createRelationalRole = (access: Access, transaction: Transact): Rel
     const { scope, table, records } = options
     const known = await tableOf(call, options)
     try {
-      checkAll('records', records, (row) => checkRow(row, known.columns))
+      refuseMistakes(records, (row) => checkRow(row, known.columns))
       return known
     } catch (error) {
       if (!VeritasError.is(error, 'VALIDATION')) throw error
       const fresh = await spaces.table(call, scope, table, true)
-      checkAll('records', records, (row) => checkRow(row, fresh.columns))
+      refuseMistakes(records, (row) => checkRow(row, fresh.columns))
       return fresh
     }
   }
@@ -169,7 +173,7 @@ export const createRelationalRole = (access: Access, transaction: Transact): Rel
   const find: RelationalRole['find'] = (options) =>
     access.call('relational', 'find', options, async (call): Promise<Page<RowRecord>> => {
       const { order, limit, cursor, columns } = options
-      checkLimit(limit)
+      checkLimit(limit, 'limit')
       const filter = rowFilter(options.filter)
       const table = await tableOf(call, options)
       const fields = rowFields(columns)
@@ -204,7 +208,7 @@ export const createRelationalRole = (access: Access, transaction: Transact): Rel
   ) =>
     access.call('relational', 'scan', options, async (call): Promise<Page<RowRecord | RecordHead>> => {
       const { cursor, limit = 1000, columns } = options
-      checkLimit(limit, 'limit', 1)
+      checkLimit(limit, 'limit', undefined, 1)
       const filter = rowFilter(options.filter)
       const table = await tableOf(call, options)
       const keysOnly = options.fields === 'keys'

@@ -102,6 +102,7 @@ export class TransactionSession implements Session {
     const next = (): Promise<T> => {
       // The client marks what is started synchronously as a part of the transaction, which a request is.
       const running = this.#last.then(() => this.#transaction.step(work))
+      // Its caller gets the error; the next only waits.
       this.#last = running.catch(() => undefined)
       return running
     }
@@ -113,7 +114,7 @@ export class TransactionSession implements Session {
     await this.#connection.run(call, () => this.#transaction.commit(), true)
   }
 
-  /** Takes everything back. Where the server can't be told, it does so by itself when nothing more comes. */
+  /** Takes everything back, for an error that the caller throws. Where the server can't be told, it does so by itself when nothing more comes. */
   async abort(): Promise<void> {
     await this.#last
     await this.#transaction.abort().catch(() => undefined)

@@ -9,14 +9,16 @@ import {
   type NodeRecord,
   type Page,
   type Path,
+  pageOf,
   type RecordHead,
+  readCursor,
   type Version,
+  writeCursor,
 } from '@veritas-db/core/contract'
 import { chunks, KEYS_A_REQUEST } from '../batches.js'
 import type { Call } from '../connection.js'
 import { backendName } from '../errors.js'
 import { type CompiledFilter, compileFilter, filterCapabilities } from '../filter.js'
-import { pageOf, readCursor, writeCursor } from '../pages.js'
 import type { Session } from '../session.js'
 import type { GraphSpace } from '../spaces.js'
 import { type EdgeRow, edgeFields, NODE, type NodeDocument, toEdge, toNode } from './records.js'

@@ -1,5 +1,8 @@
 import {
   APPLIED,
+  checkEdge,
+  checkEdgeSet,
+  checkNode,
   type DeleteResult,
   type EdgeRecord,
   type EdgeSet,
@@ -7,6 +10,7 @@ import {
   type Key,
   type NodeRecord,
   type Outcome,
+  refuseMistakes,
   STALE,
   type UpsertMode,
   uniqueBatch,
@@ -15,7 +19,6 @@ import {
 } from '@veritas-db/core/contract'
 import type { Access } from '../access.js'
 import { chunks, documentBatches, KEYS_A_REQUEST } from '../batches.js'
-import { checkAll, checkEdge, checkNode } from '../checks.js'
 import type { Call } from '../connection.js'
 import type { Session } from '../session.js'
 import type { GraphSpace } from '../spaces.js'
@@ -43,7 +46,7 @@ export const upsertNodes = async (
   nodes: readonly NodeRecord[],
   mode: UpsertMode,
 ): Promise<Outcome[]> => {
-  checkAll('nodes', nodes, checkNode)
+  refuseMistakes(nodes, checkNode)
   const unique = uniqueBatch(nodes, (node) => node.key, mode)
   const outcomes: Outcome[] = []
   for (const batch of documentBatches(unique.records.map(toNodeDocument))) {
@@ -90,7 +93,7 @@ export const upsertEdges = async (
   edges: readonly EdgeRecord[],
   mode: UpsertMode,
 ): Promise<Outcome[]> => {
-  checkAll('edges', edges, checkEdge)
+  refuseMistakes(edges, checkEdge)
   const types = new Set(edges.map((edge) => edge.type))
   const graph = await withTypes(access, call, scope, types)
   const unique = uniqueBatch(edges, (edge) => `${edge.type} ${edgeKey(edge)}`, mode)
@@ -162,12 +165,7 @@ export const replaceEdges = async (
   scope: Parameters<Access['spaces']['graph']>[1],
   sets: readonly EdgeSet[],
 ): Promise<Outcome[]> => {
-  checkAll('sets', sets, (set) => {
-    for (const edge of set.edges) {
-      checkEdge(edge)
-      if (edge.source !== set.source) throw invalid('edges', 'an edge belongs to the source of its set')
-    }
-  })
+  refuseMistakes(sets, checkEdgeSet)
   const types = new Set(sets.flatMap((set) => set.edges.map((edge) => edge.type)))
   const unique = uniqueBatch(sets, (set) => set.source, 'ifNewer')
   const outcomes: Outcome[] = []
