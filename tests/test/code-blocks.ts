@@ -1,14 +1,13 @@
-/** A fenced block of TypeScript in a Markdown page. */
+/** A fenced block of a Markdown page. */
 export interface CodeBlock {
+  readonly language: 'ts' | 'js'
   readonly code: string
-  /** What the fence says after `ts`, such as `server`. */
-  readonly info: string
 }
 
-/** The TypeScript blocks of a Markdown page, in order. */
+/** The TypeScript and JavaScript blocks of a Markdown page, in order. */
 export function codeBlocks(markdown: string): CodeBlock[] {
-  return [...markdown.matchAll(/^```ts *([^\n]*)\n([\s\S]*?)^```/gm)].map(([, info = '', code = '']) => ({
+  return [...markdown.matchAll(/^```(ts|js)[^\n]*\n([\s\S]*?)^```/gm)].map(([, language, code = '']) => ({
+    language: language === 'js' ? 'js' : 'ts',
     code,
-    info: info.trim(),
   }))
 }

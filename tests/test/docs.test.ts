@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,8 +8,8 @@ import { codeBlocks } from './code-blocks.js'
 const run = promisify(execFile)
 const root = path.resolve(import.meta.dirname, '../..')
 
-/** Pages whose TypeScript is executed as it stands, in a folder of its own from which the workspace's packages are found. */
-const PAGES = ['README.md', 'packages/core/README.md', 'packages/backends/sqlite/README.md']
+/** Pages whose examples need no server: they are run as they stand, in a folder of their own from which the packages are found. */
+const EMBEDDED = ['README.md', 'packages/core/README.md', 'packages/backends/sqlite/README.md']
 
 describe('examples in the documentation', () => {
   let folder: string
@@ -18,35 +18,43 @@ describe('examples in the documentation', () => {
   })
   afterAll(() => rm(folder, { recursive: true }))
 
-  for (const page of PAGES) {
+  for (const page of EMBEDDED) {
     it(`of ${page} run as written`, async () => {
       const blocks = codeBlocks(await readFile(path.join(root, page), 'utf8'))
       expect(blocks.length).toBeGreaterThan(0)
-      for (const [i, { code }] of blocks.entries()) {
+      for (const [i, { code, language }] of blocks.entries()) {
         const own = await mkdtemp(path.join(folder, 'example-'))
         await writeFile(path.join(own, 'package.json'), '{ "type": "module" }')
-        await writeFile(path.join(own, `example-${i}.ts`), code)
+        const file = `example-${i}.${language}`
+        await writeFile(path.join(own, file), code)
         // A failing example rejects with its output.
-        await run(process.execPath, [`example-${i}.ts`], { cwd: own })
+        await run(process.execPath, [file], { cwd: own })
       }
     })
   }
 
-  it('compile', async () => {
-    const config = {
-      extends: '../../tsconfig.base.json',
-      compilerOptions: { noEmit: true, declaration: false, isolatedDeclarations: false },
-      include: ['typed'],
+  it('compile, those that need a server too', async () => {
+    const backends = await readdir(path.join(root, 'packages', 'backends'))
+    const pages = [...EMBEDDED.slice(0, 2), ...backends.map((name) => `packages/backends/${name}/README.md`)]
+    const typed = path.join(folder, 'typed')
+    await mkdir(typed)
+    const compilerOptions = { noEmit: true, declaration: false, isolatedDeclarations: false }
+    await writeFile(
+      path.join(folder, 'tsconfig.json'),
+      JSON.stringify({ extends: '../../tsconfig.base.json', compilerOptions, include: ['typed'] }),
+    )
+    await cp(path.join(root, 'tests', 'package.json'), path.join(typed, 'package.json'))
+    for (const page of pages) {
+      const blocks = codeBlocks(await readFile(path.join(root, page), 'utf8')).filter(
+        (block) => block.language === 'ts',
+      )
+      for (const [i, { code }] of blocks.entries())
+        await writeFile(path.join(typed, `${page.replace(/[^a-z0-9]+/gi, '-')}-${i}.ts`), `${code}\nexport {}\n`)
     }
-    await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify(config))
-    await cp(path.join(root, 'tests', 'package.json'), path.join(folder, 'package.json'))
-    for (const [i, page] of PAGES.entries())
-      for (const [j, { code }] of codeBlocks(await readFile(path.join(root, page), 'utf8')).entries()) {
-        await cp(path.join(root, 'tests', 'package.json'), path.join(folder, 'typed', 'package.json'))
-        await writeFile(path.join(folder, 'typed', `page-${i}-${j}.ts`), code)
-      }
-    await run(path.join(root, 'node_modules', '.bin', 'tsc'), ['-p', folder]).catch((error: { stdout?: string }) => {
-      throw new Error(error.stdout)
-    })
+    await run(path.join(root, 'node_modules', '.bin', 'tsc'), ['-p', folder]).catch(
+      (error: { readonly stdout?: string }) => {
+        throw new Error(error.stdout)
+      },
+    )
   })
 })
