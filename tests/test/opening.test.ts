@@ -21,6 +21,7 @@ describe('opening a database', () => {
     const file = path.join(folder, 'own.config.mjs')
     await writeFile(
       file,
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference to the environment is written so
       "export default { backend: { type: 'sqlite', config: { path: '${VERITAS_TEST_FOLDER}/own.db' } } }",
     )
     process.env.VERITAS_TEST_FOLDER = folder
