@@ -43,6 +43,8 @@ export function checkVectorPatch(patch: Pick<VectorRecord, 'key' | 'ordinal' | '
 export function checkNode(node: NodeRecord): void {
   checkHead(node)
   checkName(node.label, 'label')
+  if (typeof node.placeholder !== 'boolean')
+    throw invalid('placeholder', `needs true or false, got ${typeName(node.placeholder)}`)
   checkMetadata(node.properties, 'properties')
 }
 

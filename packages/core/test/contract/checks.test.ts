@@ -64,6 +64,7 @@ describe('checks of a record', () => {
   it('of patches, nodes and edges say what is wrong', () => {
     expect(refusal(() => checkVectorPatch({ ...head, ordinal: -1, metadata: {} }))).toMatch(/^ordinal: /)
     expect(refusal(() => checkNode({ ...node, label: 'no name' }))).toMatch(/^label: /)
+    expect(refusal(() => checkNode({ ...node, placeholder: 1 as never }))).toMatch(/^placeholder: /)
     expect(refusal(() => checkNode({ ...node, properties: { n: Number.NaN } }))).toMatch(/^properties\.n: /)
     expect(refusal(() => checkEdge({ ...edge, type: '' }))).toMatch(/^type: /)
     expect(refusal(() => checkEdge({ ...edge, target: 'x' as typeof key }))).toMatch(/^target: /)
