@@ -26,7 +26,7 @@ export interface HugeGraphConfigInput {
   readonly client?: Dispatcher | undefined
   /** How long connecting may take, in milliseconds. Default: the manager's time for one call. */
   readonly connectTimeoutMs?: number | undefined
-  /** Connections, at most. Default: the manager's pool size. */
+  /** Requests at once, at most. A server on n cores takes 2n - 1 unless `restserver.max_worker_threads` says otherwise, and refuses more. Default 3. */
   readonly poolSize?: number | undefined
   /** What the names of our labels and properties start with. Default `veritas`. */
   readonly prefix?: string | undefined
@@ -39,13 +39,17 @@ export interface HugeGraphConfigInput {
 
 /** The options with their defaults filled in. */
 export interface HugeGraphConfig
-  extends Omit<HugeGraphConfigInput, 'password' | 'token' | 'url' | 'graph' | 'graphSpace' | 'pathStyle' | 'prefix'> {
+  extends Omit<
+    HugeGraphConfigInput,
+    'password' | 'token' | 'url' | 'graph' | 'graphSpace' | 'pathStyle' | 'prefix' | 'poolSize'
+  > {
   readonly url: string
   readonly graph: string
   readonly graphSpace: string
   readonly pathStyle: 'auto' | 'graphs' | 'graphspaces'
   readonly password?: Secret | undefined
   readonly token?: Secret | undefined
+  readonly poolSize: number
   readonly prefix: string
   readonly maxScriptBytes: number
 }
@@ -86,7 +90,7 @@ export const hugegraphConfig: z.ZodType<HugeGraphConfig, HugeGraphConfigInput | 
     tls: z.custom<TlsOptions>((value) => typeof value === 'object' && value !== null).optional(),
     client: z.custom<Dispatcher>(isDispatcher, { error: 'needs a dispatcher of the package undici' }).optional(),
     connectTimeoutMs: positive.optional(),
-    poolSize: positive.max(256).optional(),
+    poolSize: positive.max(256).default(3),
     prefix: z.string().regex(NAME_PATTERN).max(24).default('veritas'),
     maxScriptBytes: positive.min(20_000).default(60_000),
   })

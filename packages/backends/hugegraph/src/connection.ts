@@ -8,7 +8,7 @@ import {
 } from '@veritas-db/core/contract'
 import type { Dispatcher } from 'undici'
 import type { HugeGraphConfig } from './config.js'
-import { isExisting, isUndefined, Refusal, toVeritasError } from './errors.js'
+import { isExisting, isMissing, isUndefined, Refusal, toVeritasError } from './errors.js'
 import { type CommonNames, commonNames } from './names.js'
 import { type Method, Transport } from './transport.js'
 
@@ -135,25 +135,20 @@ export class Session {
 /** The way to one server: a pool of connections, closed when the last call has ended. */
 export class Connection {
   readonly engineId: string
-  /** How long one call may take, in milliseconds. */
-  readonly queryTimeoutMs: number
   readonly #config: HugeGraphConfig
   readonly #target: string
   readonly #connectTimeoutMs: number
-  readonly #poolSize: number
   readonly #running = new Set<Promise<unknown>>()
   #opening: Promise<void> | undefined
   #open: { readonly transport: Transport; readonly place: Place } | undefined
   #pool: Dispatcher | undefined
   #closing: Promise<void> | undefined
 
-  constructor(config: HugeGraphConfig, context: { readonly poolSize: number; readonly queryTimeoutMs: number }) {
+  constructor(config: HugeGraphConfig, queryTimeoutMs: number) {
     const { client, url, graph, graphSpace, pathStyle } = config
     this.#config = config
     this.#target = withPort(url)
-    this.#connectTimeoutMs = config.connectTimeoutMs ?? context.queryTimeoutMs
-    this.#poolSize = config.poolSize ?? context.poolSize
-    this.queryTimeoutMs = context.queryTimeoutMs
+    this.#connectTimeoutMs = config.connectTimeoutMs ?? queryTimeoutMs
     const place = pathStyle === 'graphspaces' ? `${graphSpace}/${graph}` : graph
     this.engineId = `hugegraph:${this.#target}/${place}${client ? `:injected:${numberOf(client)}` : ''}`
   }
@@ -225,7 +220,7 @@ export class Connection {
       if (!client) {
         const { Pool } = await import('undici')
         this.#pool ??= new Pool(new URL(url).origin, {
-          connections: this.#poolSize,
+          connections: this.#config.poolSize,
           // The manager limits how long a call takes; these only end what nobody waits for any more.
           headersTimeout: 0,
           bodyTimeout: 0,
@@ -235,6 +230,7 @@ export class Connection {
       const transport = new Transport(client ?? (this.#pool as Dispatcher), this.#config)
       const place = this.#placeOf(await versionOf(transport, ending))
       const session = new Session(transport, place, this.#config, ending)
+      await this.#checkGraph(session)
       // This needs credentials that are good, a graph that is there, and a Gremlin server that answers.
       await session.raw('graph.traversal() != null', {})
       this.#open = { transport, place }
@@ -248,6 +244,21 @@ export class Connection {
           cause: error,
         })
       throw toVeritasError(error, { target: this.#target, operation: 'connect', signal })
+    }
+  }
+
+  /** A script for a graph that is not there would also make the server fail at the next one (1.5.0). */
+  async #checkGraph(session: Session): Promise<void> {
+    const { graph, graphSpace } = this.#config
+    try {
+      await session.send('GET', '')
+    } catch (error) {
+      if (!isMissing(error) && !(error instanceof Refusal && error.status === 400)) throw error
+      throw new VeritasError({
+        code: 'CONFIGURATION',
+        message: `HugeGraph at ${this.#target} has no graph "${graph}", or no graph space "${graphSpace}": set graph, graphSpace and pathStyle.`,
+        cause: error,
+      })
     }
   }
 

@@ -60,6 +60,8 @@ const ofRefusal = ({ status, exception, message, retryAfterMs }: Refusal): Meani
     return { code: 'TIMEOUT', inFlight: true }
   if (/ProcessingException|ConnectException/.test(exception))
     return { code: 'UNAVAILABLE', message: 'does not reach its Gremlin server' }
+  // Left behind by a request before it, on the connection between the two servers.
+  if (/^refCnt:/.test(message)) return { code: 'UNAVAILABLE', inFlight: true }
   if (/Could not alias/i.test(message)) return { code: 'CONFIGURATION' }
   if (status === 404) return { code: 'NOT_FOUND' }
   if (status >= 400 && status < 500) return { code: 'VALIDATION' }

@@ -13,7 +13,7 @@ export const hugegraph: Plugin<HugeGraphConfigInput | undefined, HugeGraphConfig
   config: hugegraphConfig,
   roles: ['graph'],
   create: (config, context) => {
-    const connection = new Connection(config, context)
+    const connection = new Connection(config, context.queryTimeoutMs)
     return {
       engineId: connection.engineId,
       roles: { graph: new HugeGraph(connection, config) },

@@ -183,11 +183,23 @@ def seen = [:]
 load(a.keys).values().each { v -> edgesOf(v).each { seen[it.id().toString()] = edgeRow(it) } }
 seen.values().toList()`
 
+/**
+ * Pages of 200: one of 500 or more (the server's `query.page_size`) would hold its last element again as the first of the next page, in 1.5.0.
+ */
 const PAGES = `
-def pageOf = { start, limit, page ->
-  def t = start().has('~page', page).limit(limit)
-  def list = t.toList()
-  [list, org.apache.hugegraph.traversal.optimize.TraversalUtil.page(t)]
+def walk = { start, from, most, visit ->
+  def page = from
+  def left = most
+  while (page != null && left > 0) {
+    def before = page
+    def t = start().has('~page', page).limit(Math.min(200, left))
+    def list = t.toList()
+    page = org.apache.hugegraph.traversal.optimize.TraversalUtil.page(t)
+    list.each(visit)
+    left -= list.size()
+    if (list.isEmpty() && page == before) page = null
+  }
+  page
 }
 def nodes = { tr.V().hasLabel(a.node) }
 `
@@ -195,16 +207,11 @@ def nodes = { tr.V().hasLabel(a.node) }
 /** `label`, `filter`, `placeholders`, `limit`. Answers the first of the matching nodes in order of key. */
 export const FIND_NODES: string = `${HEAD}${FILTER}${PAGES}
 def first = new TreeMap()
-def page = ''
-while (page != null) {
-  def (list, next) = pageOf(nodes, 1000, page)
-  list.each { v ->
-    if (wanted(v)) {
-      first.put(keyOf(v.id()), v)
-      if (first.size() > a.limit) first.pollLastEntry()
-    }
+walk(nodes, '', Integer.MAX_VALUE) { v ->
+  if (wanted(v)) {
+    first.put(keyOf(v.id()), v)
+    if (first.size() > a.limit) first.pollLastEntry()
   }
-  page = next
 }
 first.values().collect { nodeRow(it) }`
 
@@ -213,12 +220,7 @@ export const COUNT: string = `${HEAD}${PAGES}
 if (a.of == 'edges') return tr.E().hasLabel(a.edge).count().next()
 if (a.placeholders) return nodes().count().next()
 def counted = 0L
-def page = ''
-while (page != null) {
-  def (list, next) = pageOf(nodes, 1000, page)
-  counted += list.count { !it.value(a.ph) }
-  page = next
-}
+walk(nodes, '', Integer.MAX_VALUE) { if (!it.value(a.ph)) counted++ }
 counted`
 
 /** `page`, `limit`, `filter`, `heads`. Answers rows, and where the next page starts (empty at the end). */
@@ -226,16 +228,15 @@ export const SCAN_NODES: string = `${HEAD}${FILTER}${PAGES}
 def rows = []
 def page = a.page
 while (page != null && rows.isEmpty()) {
-  def (list, next) = pageOf(nodes, a.limit, page)
-  list.each { if (wanted(it)) rows << (a.heads ? [keyOf(it.id()), it.value(a.ver)] : nodeRow(it)) }
-  page = next
+  page = walk(nodes, page, a.limit) { if (wanted(it)) rows << (a.heads ? [keyOf(it.id()), it.value(a.ver)] : nodeRow(it)) }
 }
 [rows, page == null ? '' : page]`
 
 /** `page`, `limit`. Answers as above. */
 export const SCAN_EDGES: string = `${HEAD}${PAGES}
-def (list, next) = pageOf({ tr.E().hasLabel(a.edge) }, a.limit, a.page)
-[list.collect { edgeRow(it) }, next == null ? '' : next]`
+def rows = []
+def page = walk({ tr.E().hasLabel(a.edge) }, a.page, a.limit) { rows << edgeRow(it) }
+[rows, page == null ? '' : page]`
 
 /** `starts`, `direction`, `types`, `min`, `max`, `filter`, `placeholders`, `limit`. Answers depth, start and row of each node. */
 export const NEIGHBORS: string = `${HEAD}${FILTER}${DIRECTION}
