@@ -1,15 +1,11 @@
 import {
   type CollectionDefinition,
-  checkId,
-  checkMetadata,
-  checkString,
-  checkVector,
+  checkVectorPatch,
+  checkVectorRecord,
   invalid,
-  type RecordIssue,
   type VectorRecord,
-  VeritasError,
 } from '@veritas-db/core/contract'
-import { type Entry, toEntry } from './encode.js'
+import { type Entry, toEntry, toPatch } from './encode.js'
 
 /** The largest dimension of RediSearch. */
 export const MAX_DIMENSIONS = 32_768
@@ -17,12 +13,6 @@ export const MAX_DIMENSIONS = 32_768
 export const MAX_RECORD_BYTES: number = 64 * 1024 * 1024
 /** Fields of a RediSearch index, less those for tags, text and vector. */
 export const MAX_RANGES = 1000
-
-/** What is wrong with a definition. @throws VeritasError VALIDATION */
-export const checkDefinition = ({ dimensions }: CollectionDefinition): void => {
-  if (!Number.isInteger(dimensions) || dimensions < 1 || dimensions > MAX_DIMENSIONS)
-    throw invalid('dimensions', `needs a whole number from 1 to ${MAX_DIMENSIONS}, got ${dimensions}`)
-}
 
 /** RediSearch divides by the length in 32 bits: what that makes of these is no number. @throws VeritasError VALIDATION */
 export const checkLength = (vector: Float32Array): void => {
@@ -32,44 +22,30 @@ export const checkLength = (vector: Float32Array): void => {
   if (sum < 1e-36 || sum > 1e38) throw invalid('vector', 'is too short or too long to be compared by cosine in 32 bits')
 }
 
-const entryOf = (record: VectorRecord, definition: CollectionDefinition | undefined): Entry => {
-  checkVector(record.vector, definition?.dimensions, 'vector')
+/** A record as it is sent. @throws VeritasError VALIDATION where it cannot be stored */
+export const entryOf = (record: VectorRecord, definition: CollectionDefinition | undefined): Entry => {
+  checkVectorRecord(record, definition)
   if (record.vector.length > MAX_DIMENSIONS)
     throw invalid('vector', `has ${record.vector.length} dimensions, at most ${MAX_DIMENSIONS} are allowed`)
   // Not knowing the metric, we say what the usual one would.
   if ((definition?.metric ?? 'cosine') === 'cosine') checkLength(record.vector)
-  checkId(record.documentId, 'documentId')
-  if (!Number.isSafeInteger(record.ordinal) || record.ordinal < 0)
-    throw invalid('ordinal', 'needs a whole number of at least 0')
-  if (record.text !== undefined) checkString(record.text, 'text')
-  checkMetadata(record.metadata, 'metadata')
   const entry = toEntry(record)
   checkEntry(entry)
   return entry
 }
 
 /** What is wrong with a record as it is sent. @throws VeritasError VALIDATION */
-export const checkEntry = ({ bytes, ranges }: Entry): void => {
+const checkEntry = ({ bytes, ranges }: Entry): void => {
   if (bytes > MAX_RECORD_BYTES)
     throw invalid('metadata', `the record takes ${bytes} bytes, and may take ${MAX_RECORD_BYTES} at most`)
   if (ranges.length > MAX_RANGES)
     throw invalid('metadata', `holds ${ranges.length} numbers and dates, an index of Redis takes ${MAX_RANGES}`)
 }
 
-/** Records as they are sent, and what is wrong with those that cannot be. Pure. */
-export const prepare = (
-  records: readonly VectorRecord[],
-  definition?: CollectionDefinition,
-): { entries: Entry[]; issues: RecordIssue[] } => {
-  const entries: Entry[] = []
-  const issues: RecordIssue[] = []
-  records.forEach((record, index) => {
-    try {
-      entries.push(entryOf(record, definition))
-    } catch (error) {
-      if (!VeritasError.is(error, 'VALIDATION')) throw error
-      issues.push({ index, path: error.path ?? 'record', message: error.message })
-    }
-  })
-  return { entries, issues }
+/** A patch as it is sent. @throws VeritasError VALIDATION where it cannot be stored */
+export const patchOf = (patch: Parameters<typeof toPatch>[0]): Entry => {
+  checkVectorPatch(patch)
+  const entry = toPatch(patch)
+  checkEntry(entry)
+  return entry
 }

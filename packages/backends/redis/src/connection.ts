@@ -1,12 +1,14 @@
 import {
   type CallOptions,
+  CallsUnderWay,
   type ProbeResult,
   type RoleName,
   throwIfAborted,
+  untilAborted,
   VeritasError,
 } from '@veritas-db/core/contract'
 import type { InjectedClient, RedisConfig } from './config.js'
-import { isNoScript, toVeritasError, untilAborted } from './errors.js'
+import { isNoScript, toVeritasError } from './errors.js'
 import type { Script } from './scripts.js'
 
 type Redis = typeof import('redis')
@@ -52,7 +54,7 @@ export class Session {
   async send(args: readonly Argument[], bytes = false): Promise<Reply> {
     throwIfAborted(this.signal)
     const options = { ...(this.signal && { abortSignal: this.signal }), ...(bytes && { typeMapping: BYTES }) }
-    return untilAborted(this.signal, this.#client.sendCommand<Reply>(args, options))
+    return untilAborted(this.#client.sendCommand<Reply>(args, options), this.signal, reasonOf)
   }
 
   /** Runs a script, which is sent as a whole where the server does not have it yet. */
@@ -75,7 +77,7 @@ export class Connection {
   readonly #config: RedisConfig
   readonly #target: string
   readonly #connectTimeoutMs: number
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #running = new CallsUnderWay()
   readonly #clients: (OwnClient | undefined)[]
   readonly #opening = new Map<number, Promise<OwnClient>>()
   #connected = false
@@ -129,7 +131,8 @@ export class Connection {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#running, ...this.#opening.values()])
+    await this.#running.ended()
+    await Promise.allSettled(this.#opening.values())
     for (const client of this.#clients) {
       if (client?.isReady) await client.close()
       else if (client?.isOpen) client.destroy()
@@ -139,13 +142,7 @@ export class Connection {
 
   /** Runs one call, which `close` waits for, and explains its errors. */
   run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
-    const promise = this.#run(call, work)
-    this.#running.add(promise)
-    const forget = (): void => {
-      this.#running.delete(promise)
-    }
-    promise.then(forget, forget)
-    return promise
+    return this.#running.add(this.#run(call, work))
   }
 
   async #run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
@@ -186,7 +183,7 @@ export class Connection {
         () => undefined,
       )
     }
-    return untilAborted(signal, opening)
+    return untilAborted(opening, signal, reasonOf)
   }
 
   async #open(): Promise<OwnClient> {
@@ -225,6 +222,9 @@ export class Connection {
     }
   }
 }
+
+/** Left as it is: what explains the errors of a call knows whether it may have changed something. */
+const reasonOf = (signal: AbortSignal): unknown => signal.reason
 
 const closedError = (): VeritasError =>
   new VeritasError({ code: 'CONNECTION', message: 'The connection to Redis has been closed.', retryable: false })

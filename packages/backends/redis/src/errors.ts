@@ -1,4 +1,4 @@
-import { type ErrorCode, type RoleName, throwIfAborted, unsupported, VeritasError } from '@veritas-db/core/contract'
+import { abortError, type ErrorCode, type RoleName, unsupported, VeritasError } from '@veritas-db/core/contract'
 
 /** The plugin's name, as errors carry it. */
 export const backendName = 'redis'
@@ -100,13 +100,8 @@ export const toVeritasError = (error: unknown, context: ErrorContext): VeritasEr
     ...(changed && { outcome: 'unknown' as const }),
   }
   const inFlight = write ? ({ outcome: 'unknown' } as const) : {}
-  if (signal?.aborted && !(VeritasError.is(error) && error !== signal.reason)) {
-    // The reason may be an error of the contract, such as a time-out of the manager's.
-    const reason: unknown = signal.reason
-    if (VeritasError.is(reason)) return VeritasError.from(reason, { ...common, ...inFlight })
-    const message = `${operation ?? 'The call'} was aborted.`
-    return new VeritasError({ ...common, code: 'ABORTED', message, cause: error, ...inFlight })
-  }
+  if (signal?.aborted && !(VeritasError.is(error) && error !== signal.reason))
+    return abortError(signal, { ...common, cause: error, ...inFlight })
   if (VeritasError.is(error)) return VeritasError.from(error, common)
   const native = error instanceof Error ? error : new Error(String(error))
   const meaning: Meaning = meaningOf(native) ?? { code: 'INTERNAL', inFlight: true }
@@ -129,17 +124,3 @@ export const isNoScript = (error: unknown): boolean => error instanceof Error &&
 /** The error of something this backend does not do. */
 export const refuse = (what: string, instead?: string): VeritasError =>
   unsupported(backendName, 'vector', what, instead)
-
-/** Lets a call end when its signal fires, though the client goes on waiting for its answer. */
-export const untilAborted = async <T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> => {
-  if (!signal) return work
-  throwIfAborted(signal)
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}

@@ -4,15 +4,18 @@ import {
   type CallOptions,
   type CollectionDefinition,
   type CollectionInfo,
-  checkMetadata,
+  checkDimensions,
+  checkLimit,
   checkVector,
   type DeleteResult,
   type FilterNode,
-  invalid,
+  foreignCursor,
+  issuesOf,
   type Key,
   type Metric,
   type Outcome,
   type Page,
+  prepareRecords,
   type RecordHead,
   type RecordIssue,
   type ScanOptions,
@@ -27,11 +30,11 @@ import {
   type VectorRole,
   type WriteResult,
 } from '@veritas-db/core/contract'
-import { checkDefinition, checkEntry, checkLength, MAX_DIMENSIONS, prepare } from './check.js'
+import { checkLength, entryOf, MAX_DIMENSIONS, patchOf } from './check.js'
 import { Collections, distances, type Known } from './collections.js'
 import type { RedisConfig } from './config.js'
 import type { Argument, Connection, Reply, Session } from './connection.js'
-import { type Entry, FIELDS, fieldsOf, type Include, toFound, toPatch, type Values, vectorBytes } from './encode.js'
+import { type Entry, FIELDS, fieldsOf, type Include, toFound, type Values, vectorBytes } from './encode.js'
 import { backendName, refuse } from './errors.js'
 import { type Compiled, compileFilter, filterCapabilities } from './filter.js'
 import { countScript, pageScript, patchScript, readScript, removeScript, type Script, upsertScript } from './scripts.js'
@@ -81,14 +84,14 @@ export class RedisVector implements VectorRole {
   }
 
   check(records: readonly VectorRecord[], definition?: CollectionDefinition): readonly RecordIssue[] {
-    return prepare(records, definition).issues
+    return issuesOf(records, (record) => entryOf(record, definition))
   }
 
   async ensureCollection(options: ScopedOptions & CollectionDefinition): Promise<void> {
     const { scope, signal: _, ...definition } = options
     await this.#call('ensureCollection', options, true, async (session) => {
       if (!Object.hasOwn(distances, definition.metric)) throw refuse(`the metric ${String(definition.metric)}`)
-      checkDefinition(definition)
+      checkDimensions(definition.dimensions, MAX_DIMENSIONS)
       await this.#collections.ensure(session, scope, definition)
     })
   }
@@ -105,9 +108,7 @@ export class RedisVector implements VectorRole {
     const { records, mode = 'replace' } = options
     return this.#on('upsert', options, true, async (known, session) => {
       if (!this.capabilities.upsertModes.includes(mode)) throw refuse(`upsert with mode ${String(mode)}`)
-      const { entries, issues } = prepare(records, known.definition)
-      const [issue] = issues
-      if (issue) throw invalid(`records[${issue.index}].${issue.path}`, issue.message)
+      const entries = prepareRecords(records, (record) => entryOf(record, known.definition))
       const unique = uniqueBatch(entries, ({ id }) => id, mode)
       return { outcomes: unique.outcomes(await this.#write(session, known, upsertScript, [mode], unique.records)) }
     })
@@ -115,12 +116,7 @@ export class RedisVector implements VectorRole {
 
   async patch(options: Parameters<VectorRole['patch']>[0]): Promise<WriteResult> {
     return this.#on('patch', options, true, async (known, session) => {
-      const entries = options.records.map((record, i) => {
-        checkMetadata(record.metadata, `records[${i}].metadata`)
-        const entry = toPatch(record)
-        checkEntry(entry)
-        return entry
-      })
+      const entries = prepareRecords(options.records, patchOf)
       const unique = uniqueBatch(entries, ({ id }) => id, 'ifNewer')
       return { outcomes: unique.outcomes(await this.#write(session, known, patchScript, [], unique.records)) }
     })
@@ -142,8 +138,7 @@ export class RedisVector implements VectorRole {
       const { dimensions, metric } = known.definition
       checkVector(vector, dimensions, 'vector')
       if (metric === 'cosine') checkLength(vector)
-      if (!Number.isInteger(topK) || topK < 1 || topK > MAX_TOP_K)
-        throw invalid('topK', `needs a whole number from 1 to ${MAX_TOP_K}, got ${topK}`)
+      checkLimit(topK, 'topK', MAX_TOP_K, 1)
       const where = this.#compile(filter)
       if (where === false) return []
       // With conditions an HNSW index can be told to compare all that meet them.
@@ -165,8 +160,7 @@ export class RedisVector implements VectorRole {
   async searchText(options: Parameters<VectorRole['searchText']>[0]): Promise<readonly VectorMatch[]> {
     const { query, limit, filter } = options
     return this.#on('searchText', options, false, async (known, session) => {
-      if (!Number.isInteger(limit) || limit < 1)
-        throw invalid('limit', `needs a whole number of at least 1, got ${limit}`)
+      checkLimit(limit, 'limit', undefined, 1)
       const where = this.#compile(filter)
       const words = wordQuery(FIELDS.text, query)
       if (words === undefined || where === false) {
@@ -230,10 +224,8 @@ export class RedisVector implements VectorRole {
   async scan(options: ScanOptions & { readonly fields?: 'keys' | 'all' }): Promise<Page<RecordHead | VectorRecord>> {
     const { cursor, limit = 1000, fields = 'all' } = options
     return this.#on('scan', options, false, async (known, session): Promise<Page<RecordHead | VectorRecord>> => {
-      if (cursor !== undefined && !/^[0-9a-f]{32}:[0-9a-v]\d+$/.test(cursor))
-        throw invalid('cursor', 'is none of a scan of this backend')
-      if (!Number.isInteger(limit) || limit < 1)
-        throw invalid('limit', `needs a whole number of at least 1, got ${limit}`)
+      if (cursor !== undefined && !/^[0-9a-f]{32}:[0-9a-v]\d+$/.test(cursor)) throw foreignCursor()
+      checkLimit(limit, 'limit', undefined, 1)
       const where = this.#compile(options.filter)
       // One more than asked for tells whether there is another page.
       const ids = await this.#page(session, known, cursor, limit + 1, where)

@@ -1,7 +1,7 @@
 import { VeritasError } from '@veritas-db/core/contract'
 import * as native from 'redis'
 import { describe, expect, it } from 'vitest'
-import { isNoIndex, isNoScript, toVeritasError, untilAborted } from '../src/errors.js'
+import { isNoIndex, isNoScript, toVeritasError } from '../src/errors.js'
 
 const context = { target: 'db.example:6379', role: 'vector', operation: 'upsert', write: true } as const
 const reply = (text: string): Error => new native.SimpleError(text)
@@ -61,12 +61,4 @@ it('knows the errors that mean something to us', () => {
   expect(isNoIndex('x')).toBe(false)
   expect(isNoScript(reply('NOSCRIPT No matching script.'))).toBe(true)
   expect(isNoScript(reply('ERR no'))).toBe(false)
-})
-
-it('untilAborted ends when the signal fires', async () => {
-  const controller = new AbortController()
-  const waiting = untilAborted(controller.signal, new Promise<never>(() => undefined))
-  controller.abort(new Error('enough'))
-  await expect(waiting).rejects.toThrow('enough')
-  await expect(untilAborted(undefined, Promise.resolve(6))).resolves.toBe(6)
 })
