@@ -50,12 +50,17 @@ export function checkNode(node: NodeRecord): void {
 
 /** What holds for an edge in every store. @throws VeritasError VALIDATION */
 export function checkEdge(edge: EdgeRecord): void {
+  checkEdgeIdentity(edge)
+  asVersion(edge.version)
+  checkMetadata(edge.properties, 'properties')
+}
+
+/** What holds for that which identifies an edge, in every store. @throws VeritasError VALIDATION */
+export function checkEdgeIdentity(edge: Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>): void {
   asKey(edge.source, 'source')
   asKey(edge.target, 'target')
-  asVersion(edge.version)
   checkName(edge.type, 'type')
   checkOrdinal(edge.ordinal)
-  checkMetadata(edge.properties, 'properties')
 }
 
 /**
