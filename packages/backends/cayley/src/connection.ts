@@ -1,4 +1,4 @@
-import { throwIfAborted, VeritasError } from '@veritas-db/core/contract'
+import { abortError, CallsUnderWay, throwIfAborted, untilAborted, VeritasError } from '@veritas-db/core/contract'
 import type { Dispatcher } from 'undici'
 import type { CayleyConfig } from './config.js'
 import { fromAnswer, fromClient, fromStatus, MissingQuadError } from './errors.js'
@@ -22,7 +22,7 @@ export class Connection {
   readonly #poolSize: number
   readonly #timeoutMs: number
   readonly #headers: Readonly<Record<string, string>>
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #running = new CallsUnderWay()
   /** The last write of each scope. */
   readonly #writes = new Map<string, Promise<unknown>>()
   #connecting: Promise<void> | undefined
@@ -60,13 +60,7 @@ export class Connection {
   /** Runs one call from the outside, however many requests it takes: `close` waits for it. */
   call<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(this.#closedError())
-    const running = work()
-    this.#running.add(running)
-    const forget = (): void => {
-      this.#running.delete(running)
-    }
-    running.then(forget, forget)
-    return running
+    return this.#running.add(work())
   }
 
   /** Lets the writes of a scope, in this process, read and write one after the other. */
@@ -76,6 +70,7 @@ export class Connection {
       throwIfAborted(signal)
       return work()
     })
+    // Its caller gets the error; the next only waits.
     const done = turn.then(
       () => undefined,
       () => undefined,
@@ -84,7 +79,7 @@ export class Connection {
     done.then(() => {
       if (this.#writes.get(scope) === done) this.#writes.delete(scope)
     })
-    return signal ? untilAborted(turn, signal) : turn
+    return untilAborted(turn, signal, inFlight)
   }
 
   /** Runs a Gizmo script with its parameters; answers what it emits. */
@@ -165,7 +160,7 @@ export class Connection {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...(this.#connecting ? [this.#connecting] : []), ...this.#running])
+    await Promise.allSettled([this.#connecting, this.#running.ended()])
     const client = this.#client
     this.#client = undefined
     if (client && !this.#config.client) await client.close()
@@ -200,7 +195,7 @@ export class Connection {
       retryAfter = [answer.headers['retry-after']].flat()[0]
       text = await answer.body.text()
     } catch (error) {
-      if (signal?.aborted) throw abortError(signal)
+      if (signal?.aborted) throw inFlight(signal)
       throw fromClient(error, this.server)
     }
     const answer = parse(text)
@@ -223,31 +218,8 @@ export class Connection {
   }
 }
 
-/** Ends with ABORTED as soon as the signal fires, though the promise may still wait for others. */
-const untilAborted = async <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> => {
-  let onAbort = (): void => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(abortError(signal))
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    // Nobody else waits for it after an abort.
-    promise.catch(() => undefined)
-  }
-}
-
-const abortError = (signal: AbortSignal): VeritasError =>
-  VeritasError.is(signal.reason)
-    ? signal.reason
-    : new VeritasError({
-        code: 'ABORTED',
-        outcome: 'unknown',
-        message: 'The operation was aborted.',
-        cause: signal.reason,
-      })
+/** Where the signal fired, a request may have reached the server: it may have been carried out. */
+const inFlight = (signal: AbortSignal): VeritasError => abortError(signal, { outcome: 'unknown' })
 
 const clientId = (client: Dispatcher): string => {
   const id = clientIds.get(client) ?? ++clients

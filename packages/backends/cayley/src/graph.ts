@@ -1,17 +1,22 @@
 import {
-  asKey,
+  checkEdge,
+  checkEdgeIdentity,
+  checkEdgeSet,
+  checkLimit,
   checkName,
+  checkNode,
   type DeleteResult,
   type Direction,
   type EdgeRecord,
   type EdgeSet,
   type FilterNode,
   FULL_FILTER,
+  foreignCursor,
   type GraphCapabilities,
   type GraphRole,
   type GraphSchema,
-  invalid,
   isMatchAll,
+  issuesOf,
   type Key,
   type Neighbor,
   type NodeRecord,
@@ -21,6 +26,7 @@ import {
   type ReadOptions,
   type RecordHead,
   type RecordIssue,
+  refuseMistakes,
   type ScanOptions,
   type Scope,
   type ScopedOptions,
@@ -30,7 +36,6 @@ import {
   type Version,
   type WriteResult,
 } from '@veritas-db/core/contract'
-import { checkEdge, checkEdgeIdentity, checkNode, refuseIssues } from './check.js'
 import type { Connection } from './connection.js'
 import { type Guard, guardFor, refuse } from './errors.js'
 import { encodeFilter } from './filter.js'
@@ -71,8 +76,8 @@ export class CayleyGraph implements GraphRole {
   }
 
   readonly check = (nodes: readonly NodeRecord[], edges: readonly EdgeRecord[]): readonly RecordIssue[] => [
-    ...nodes.flatMap(checkNode),
-    ...edges.flatMap((edge, i) => checkEdge(edge, nodes.length + i)),
+    ...issuesOf(nodes, checkNode),
+    ...issuesOf(edges, checkEdge, nodes.length),
   ]
 
   /** There is nothing to make: quads need no schema. */
@@ -118,7 +123,7 @@ export class CayleyGraph implements GraphRole {
     options: ScopedOptions & { readonly nodes: readonly NodeRecord[]; readonly mode?: UpsertMode },
   ): Promise<WriteResult> {
     return this.#guard('upsertNodes', options, async () => {
-      refuseIssues(this.check(options.nodes, []), 'nodes')
+      refuseMistakes(options.nodes, checkNode)
       const { nodes, mode = 'replace' } = options
       return { outcomes: await this.#writing(options, (target) => upsertNodes(target, nodes, mode)) }
     })
@@ -128,7 +133,7 @@ export class CayleyGraph implements GraphRole {
     options: ScopedOptions & { readonly edges: readonly EdgeRecord[]; readonly mode?: UpsertMode },
   ): Promise<WriteResult> {
     return this.#guard('upsertEdges', options, async () => {
-      refuseIssues(this.check([], options.edges), 'edges')
+      refuseMistakes(options.edges, checkEdge)
       const { edges, mode = 'replace' } = options
       return { outcomes: await this.#writing(options, (target) => upsertEdges(target, edges, mode)) }
     })
@@ -136,12 +141,7 @@ export class CayleyGraph implements GraphRole {
 
   replaceEdges(options: ScopedOptions & { readonly sets: readonly EdgeSet[] }): Promise<WriteResult> {
     return this.#guard('replaceEdges', options, async () => {
-      options.sets.forEach((set, i) => {
-        asKey(set.source, `sets[${i}].source`)
-        refuseIssues(this.check([], set.edges), `sets[${i}].edges`)
-        const foreign = set.edges.findIndex((edge) => edge.source !== set.source)
-        if (foreign >= 0) throw invalid(`sets[${i}].edges[${foreign}].source`, 'must be the source of the set')
-      })
+      refuseMistakes(options.sets, checkEdgeSet)
       return { outcomes: await this.#writing(options, (target) => replaceEdges(target, options.sets)) }
     })
   }
@@ -229,7 +229,7 @@ export class CayleyGraph implements GraphRole {
     },
   ): Promise<DeleteResult> {
     return this.#guard('deleteEdges', options, async () => {
-      options.edges.forEach(checkEdgeIdentity)
+      refuseMistakes(options.edges, checkEdgeIdentity)
       return { deleted: await this.#writing(options, (target) => deleteEdges(target, options.edges)) }
     })
   }
@@ -252,7 +252,7 @@ export class CayleyGraph implements GraphRole {
       const filter = filterOf(options.filter)
       checkLimit(limit, 'limit')
       checkLimit(depth.min, 'depth.min')
-      checkDepth(depth.max, 'depth.max')
+      checkLimit(depth.max, 'depth.max', MAX_DEPTH)
       if (starts.length === 0 || limit === 0) return []
       const found = await this.#connection.query(
         WALK,
@@ -279,7 +279,7 @@ export class CayleyGraph implements GraphRole {
       const scope = this.#scope(options.scope)
       const { from, to, direction = 'out', maxDepth, signal } = options
       const types = typesOf(options.edgeTypes)
-      checkDepth(maxDepth, 'maxDepth')
+      checkLimit(maxDepth, 'maxDepth', MAX_DEPTH)
       if (from === to) {
         const [text] = await this.#connection.query(NODES, { scope, keys: [from] }, signal)
         return text === undefined ? null : { nodes: [storedNode(text).record], edges: [] }
@@ -319,7 +319,7 @@ export class CayleyGraph implements GraphRole {
       const scope = this.#scope(options.scope)
       const { cursor: after = '', limit = 1000, fields = 'all' } = options
       checkLimit(limit, 'limit')
-      if (after !== '') asKey(after, 'cursor')
+      if (!/^([0-9a-f]{32})?$/.test(after)) throw foreignCursor()
       const filter = filterOf(options.filter)
       const parameters = { ...everything, scope, after, limit, budget: SCAN_BUDGET, filter }
       const { items, cursor } = await this.#page(SCAN_NODES, parameters, options.signal)
@@ -335,8 +335,7 @@ export class CayleyGraph implements GraphRole {
       const scope = this.#scope(options.scope)
       const { cursor: after = '', limit = 1000 } = options
       checkLimit(limit, 'limit')
-      if (!/^([0-9a-f]{32}\/[A-Za-z0-9_-]+\/[0-9a-f]{32}\/[0-9]+)?$/.test(after))
-        throw invalid('cursor', 'is not one that an earlier page gave')
+      if (!/^([0-9a-f]{32}\/[A-Za-z0-9_-]+\/[0-9a-f]{32}\/[0-9]+)?$/.test(after)) throw foreignCursor()
       const { items, cursor } = await this.#page(SCAN_EDGES, { scope, after, limit }, options.signal)
       return { records: items.map((text) => storedEdge(text).record), cursor }
     })
@@ -387,13 +386,4 @@ const filterOf = (filter: FilterNode | undefined): unknown =>
 const typesOf = (types: readonly string[] | undefined): readonly string[] | null => {
   for (const type of types ?? []) checkName(type, 'edgeTypes')
   return types ?? null
-}
-
-const checkLimit = (limit: number, path: string): void => {
-  if (!Number.isSafeInteger(limit) || limit < 0) throw invalid(path, 'needs a whole number of at least 0')
-}
-
-const checkDepth = (depth: number, path: string): void => {
-  checkLimit(depth, path)
-  if (depth > MAX_DEPTH) throw invalid(path, `must be at most ${MAX_DEPTH}, is ${depth}`)
 }
