@@ -1,3 +1,5 @@
+import { invalid } from '@veritas-db/core/contract'
+
 /**
  * Values in PostgreSQL's binary formats (its `*_recv` functions): several times faster than text for vectors, on both sides.
  * https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT
@@ -107,7 +109,8 @@ class Writer {
   uuid(value: string): void {
     this.#room(20)
     this.#buffer.writeInt32BE(16, this.#at)
-    this.#buffer.write(value, this.#at + 4, 'hex')
+    if (this.#buffer.write(value, this.#at + 4, 16, 'hex') !== 16 || value.length !== 32)
+      throw invalid('key', 'needs 32 hexadecimal digits')
     this.#at += 20
   }
   float64(value: number): void {

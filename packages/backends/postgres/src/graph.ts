@@ -35,12 +35,13 @@ import {
   intArray,
   keysParameter,
   type RoleContext,
+  readByKeys,
   textArray,
   toKey,
   uuidArray,
 } from './role.js'
 import type { Session } from './session.js'
-import { Bindings, eachKey, quote, relationName } from './sql.js'
+import { Bindings, quote, relationName } from './sql.js'
 import { textQuery } from './text.js'
 import { upsertRecords } from './upsert.js'
 
@@ -177,8 +178,8 @@ export const createGraphRole = (context: RoleContext): GraphRole => {
       guard('getNodes', options, () =>
         access.read(options.signal, async (session) => {
           const { nodes } = tablesOf(await graphOf(session, options.scope))
-          const sql = `SELECT ${NODE_SELECT} FROM ${eachKey(nodes, 'key', 'n')} ORDER BY n.key`
-          return (await session.query(sql, [keysParameter(options.keys)], { prepare: true })).rows.map(toNode)
+          const place = { select: NODE_SELECT, table: nodes, alias: 'n', key: 'key', order: 'n.key' }
+          return (await readByKeys(session, place, options.keys)).map(toNode)
         }),
       ),
 

@@ -12,7 +12,7 @@ import { missing } from './errors.js'
 import { pageOf, readCursor } from './pages.js'
 import { runRaw } from './raw.js'
 import { orderOf } from './relational/order.js'
-import { RowReader, rowBytes, rowColumns } from './relational/rows.js'
+import { readerOf, rowBytes, rowColumns } from './relational/rows.js'
 import {
   checkTable,
   ensureTable,
@@ -24,9 +24,9 @@ import {
   textIndex,
   wantFieldIndexes,
 } from './relational/tables.js'
-import { COMMON, conditionOf, countOf, guardFor, keysParameter, type RoleContext, toKey } from './role.js'
+import { COMMON, conditionOf, countOf, guardFor, keysParameter, type RoleContext, readByKeys, toKey } from './role.js'
 import type { Session } from './session.js'
-import { Bindings, eachKey, tableName } from './sql.js'
+import { Bindings, tableName } from './sql.js'
 import { textQuery } from './text.js'
 import { upsertRecords } from './upsert.js'
 
@@ -76,7 +76,7 @@ export const createRelationalRole = (context: RoleContext, transact: RelationalR
         const filter = conditionOf(options.filter, rowField(table), bindings)
         await wantFieldIndexes(context, session, table, options.filter)
         const keysOnly = options.fields === 'keys'
-        const reader = new RowReader(table.definition, options.columns)
+        const reader = readerOf(table.definition, options.columns)
         const { rows } = await session.query(
           `SELECT ${keysOnly ? 'r._key, r._version' : reader.select} FROM ${catalogue.relation(table.relation)} r
            WHERE ${after} AND ${filter} ORDER BY r._key LIMIT ${limit + 1}`,
@@ -154,12 +154,9 @@ export const createRelationalRole = (context: RoleContext, transact: RelationalR
       guard('get', options, () =>
         access.read(options.signal, async (session) => {
           const table = await tableOf(session, options)
-          const reader = new RowReader(table.definition, options.columns)
-          const { rows } = await session.query(
-            `SELECT ${reader.select} FROM ${eachKey(catalogue.relation(table.relation), '_key', 'r')} ORDER BY r._key`,
-            [keysParameter(options.keys)],
-            { prepare: true },
-          )
+          const reader = readerOf(table.definition, options.columns)
+          const place = { table: catalogue.relation(table.relation), alias: 'r', key: '_key', order: 'r._key' }
+          const rows = await readByKeys(session, { select: reader.select, ...place }, options.keys)
           return rows.map((row) => reader.toRecord(row))
         }),
       ),
@@ -169,7 +166,7 @@ export const createRelationalRole = (context: RoleContext, transact: RelationalR
         access.read(options.signal, async (session) => {
           const table = await tableOf(session, options)
           checkLimit(options.limit, 'limit')
-          const reader = new RowReader(table.definition, options.columns)
+          const reader = readerOf(table.definition, options.columns)
           const bindings = new Bindings()
           const filter = conditionOf(options.filter, rowField(table), bindings)
           const order = orderOf(table.definition, options, bindings)
@@ -178,6 +175,7 @@ export const createRelationalRole = (context: RoleContext, transact: RelationalR
             `SELECT ${reader.select}${order.select} FROM ${catalogue.relation(table.relation)} r
              WHERE ${order.after} AND ${filter} ORDER BY ${order.orderBy} LIMIT ${options.limit + 1}`,
             bindings.values,
+            { prepare: true },
           )
           return pageOf(rows, options.limit, order.position, (row) => reader.toRecord(row))
         }),

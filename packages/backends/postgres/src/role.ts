@@ -13,8 +13,8 @@ import type { PostgresConfig } from './config.js'
 import { guarded } from './errors.js'
 import { compileFilter, type Field } from './filter.js'
 import type { IndexKeeper } from './index-keeper.js'
-import { type Access, type Session, uuidDigits } from './session.js'
-import type { Bindings } from './sql.js'
+import { type Access, type Row, type Session, uuidDigits } from './session.js'
+import { type Bindings, eachKey } from './sql.js'
 import { LIMITS } from './upsert.js'
 
 /** What the server can do, as it says when we connect. */
@@ -66,6 +66,30 @@ export const textArray = (values: readonly string[]): Buffer =>
   encodeArray({ name: '', type: 'text', values }, TYPE_IDS.text)
 export const intArray = (values: readonly number[]): Buffer =>
   encodeArray({ name: '', type: 'int4', values }, TYPE_IDS.int4)
+
+/** Where rows are read by key. */
+interface ByKey {
+  readonly select: string
+  /** The table, qualified and quoted. */
+  readonly table: string
+  readonly alias: string
+  readonly key: string
+  readonly order: string
+}
+
+/** The rows with some keys. */
+export const readByKeys = async (
+  session: Session,
+  { select, table, alias, key, order }: ByKey,
+  keys: readonly string[],
+): Promise<readonly Row[]> => {
+  const [only] = keys
+  const [from, value] =
+    keys.length === 1
+      ? [`${table} ${alias} WHERE ${alias}.${key} = $1::uuid`, only]
+      : [eachKey(table, key, alias), keysParameter(keys)]
+  return (await session.query(`SELECT ${select} FROM ${from} ORDER BY ${order}`, [value], { prepare: true })).rows
+}
 
 /** A filter as a condition; without one it is true. */
 export const conditionOf = (

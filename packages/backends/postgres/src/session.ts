@@ -35,7 +35,8 @@ const TYPES: CustomTypesConfig = { getTypeParser: (id: number) => PARSERS[id] ??
 
 /** What is remembered of a connection as long as it lives. */
 interface Memory {
-  readonly statements: Set<string>
+  /** The names of prepared statements. */
+  readonly statements: Map<string, string>
   /** Statements that found no room among the prepared ones. */
   overflow: number
   /** The search settings of the connection, as set by us. */
@@ -46,7 +47,7 @@ const memories = new WeakMap<PoolClient, Memory>()
 const memoryOf = (client: PoolClient): Memory => {
   const known = memories.get(client)
   if (known) return known
-  const memory: Memory = { statements: new Set(), overflow: 0, settings: '' }
+  const memory: Memory = { statements: new Map(), overflow: 0, settings: '' }
   memories.set(client, memory)
   return memory
 }
@@ -86,14 +87,15 @@ export class Link {
   nameOf(sql: string): string | undefined {
     const { statements } = this.#memory
     if (this.options.maxStatements === 0 || this.options.transactionPooling) return undefined
-    if (!statements.has(sql)) {
-      if (statements.size >= this.options.maxStatements) {
-        this.#memory.overflow++
-        return undefined
-      }
-      statements.add(sql)
+    const known = statements.get(sql)
+    if (known !== undefined) return known
+    if (statements.size >= this.options.maxStatements) {
+      this.#memory.overflow++
+      return undefined
     }
-    return `veritas_${hash('sha256', sql).slice(0, 32)}`
+    const name = `veritas_${hash('sha256', sql).slice(0, 32)}`
+    statements.set(sql, name)
+    return name
   }
 
   get settings(): string {

@@ -19,11 +19,12 @@ import {
   guardFor,
   keysParameter,
   type RoleContext,
+  readByKeys,
   textArray,
   uuidArray,
 } from './role.js'
 import type { Session } from './session.js'
-import { Bindings, eachKey, relationName } from './sql.js'
+import { Bindings, relationName } from './sql.js'
 import { textQuery } from './text.js'
 import { type Target, upsertRecords } from './upsert.js'
 import {
@@ -177,11 +178,8 @@ export const createVectorRole = (context: RoleContext): VectorRole => {
         access.read(options.signal, async (session) => {
           const space = await collectionOf(session, options.scope)
           const include = options.include ?? { metadata: true, text: true }
-          const { rows } = await session.query(
-            `SELECT ${recordSelect(include)} FROM ${eachKey(tableOf(space), 'key')} ORDER BY t.key, t.ordinal`,
-            [keysParameter(options.keys)],
-            { prepare: true },
-          )
+          const place = { table: tableOf(space), alias: 't', key: 'key', order: 't.key, t.ordinal' }
+          const rows = await readByKeys(session, { select: recordSelect(include), ...place }, options.keys)
           return rows.map((row) => toMatch(row))
         }),
       ),

@@ -38,8 +38,21 @@ export const rowColumns = (definition: RelationalDefinition, rows: readonly RowR
   ]
 }
 
+const wholeRows = new WeakMap<RelationalDefinition, RowReader>()
+
+/** A reader of rows `r` with some or all columns. @throws VeritasError VALIDATION for a column that is not declared */
+export const readerOf = (definition: RelationalDefinition, columns: readonly string[] | undefined): RowReader => {
+  if (columns) return new RowReader(definition, columns)
+  let reader = wholeRows.get(definition)
+  if (!reader) {
+    reader = new RowReader(definition)
+    wholeRows.set(definition, reader)
+  }
+  return reader
+}
+
 /** Reads rows `r` with some or all columns. */
-export class RowReader {
+class RowReader {
   /** What follows SELECT. */
   readonly select: string
   readonly #columns: readonly {

@@ -13,13 +13,20 @@ import { recordSelect, toMatch } from './records.js'
 export const MAX_TOP_K = 10_000
 /** The most candidates that pgvector's HNSW keeps. */
 const MAX_EF_SEARCH = 1000
-/**
- * How many times as many the index brings, of which the best are taken: half precision ranks a little wrong, and a filtered
- * search goes on in rounds, of which a later one may find better ones.
- */
-const OVERFETCH = 3
+/** An index in half precision brings this many times as many, which are then ranked exactly. */
+const HALF_OVERFETCH = 3
 
 type Collection = Space<VectorDefinition>
+
+/**
+ * Filtered searches of which some values match too few records. A prepared one has one plan for all values, the index; sent
+ * whole, it is planned for its values, and for rare ones the index of the field is better.
+ */
+const uneven = new Set<string>()
+const noteUneven = (sql: string): void => {
+  if (uneven.size >= 1000) uneven.clear()
+  uneven.add(sql)
+}
 
 /** The nearest records: through the HNSW index where there is one, else row by row. */
 export const runQuery = async (
@@ -47,8 +54,9 @@ export const runQuery = async (
       await applySettings(session, context, Math.min(Math.max(config.efSearch, topK), MAX_EF_SEARCH))
       const bindings = new Bindings(encodeVector(vector))
       const sql = nearestByIndex(context, space, options, hnsw.half, bindings)
-      const { rows } = await session.query(sql, bindings.values, { prepare: filter === undefined })
+      const { rows } = await session.query(sql, bindings.values, { prepare: !uneven.has(sql) })
       if (rows.length === topK) return toMatches(rows)
+      noteUneven(sql)
     }
     // Also where the index gave too few: a filter that few records match ends its search early.
     const bindings = new Bindings(encodeVector(vector))
@@ -75,7 +83,7 @@ const nearestByIndex = (
   // The index ends the inner query; the outer one settles ties, and ranks exactly what half precision brought.
   return `SELECT * FROM (
     SELECT ${recordSelect(include)}, ${distance} AS distance FROM ${catalogue.relation(space.relation)} t
-    WHERE ${condition} ORDER BY ${order} LIMIT ${half || filter !== undefined ? topK * OVERFETCH : topK}
+    WHERE ${condition} ORDER BY ${order} LIMIT ${half ? topK * HALF_OVERFETCH : topK}
   ) AS nearest ORDER BY distance, key, ordinal LIMIT ${topK}`
 }
 
