@@ -32,14 +32,19 @@ export async function timed(work: () => Promise<unknown> | unknown): Promise<num
   return performance.now() - started
 }
 
-/** Alternates contestants over several runs, so that a slow minute of the machine hits all alike; medians by name. */
+/**
+ * Alternates contestants over several runs, so that a slow minute of the machine hits all alike, and another one begins each
+ * time, since a server may still be busy with what the one before gave it; medians by name.
+ */
 export async function contest(
   runs: number,
   contestants: Readonly<Record<string, () => Promise<number>>>,
 ): Promise<Record<string, number>> {
   const times = new Map(Object.keys(contestants).map((name): [string, number[]] => [name, []]))
+  const all = Object.entries(contestants)
   for (let run = 0; run < runs; run++)
-    for (const [name, once] of Object.entries(contestants)) times.get(name)?.push(await once())
+    for (const [name, once] of [...all.slice(run % all.length), ...all.slice(0, run % all.length)])
+      times.get(name)?.push(await once())
   return Object.fromEntries([...times].map(([name, all]) => [name, median(all)]))
 }
 

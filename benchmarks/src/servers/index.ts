@@ -1,10 +1,28 @@
 import type { BenchOptions, Row } from '../measure.ts'
+import { arangoBench } from './arango.ts'
+import { cayleyBench } from './cayley.ts'
+import { chromaBench } from './chroma.ts'
+import { cozoBench } from './cozo.ts'
+import { mongoBench } from './mongo.ts'
+import { neo4jBench } from './neo4j.ts'
+import { pineconeBench } from './pinecone.ts'
 import { postgresBench } from './postgres.ts'
+import { redisBench } from './redis.ts'
 import type { ServerBench } from './shape.ts'
+import { weaviateBench } from './weaviate.ts'
 
 /** All servers that can be measured, by the names that `npm run servers` has for them. */
 export const SERVERS: Readonly<Record<string, ServerBench>> = {
   postgres: postgresBench,
+  mongo: mongoBench,
+  cozo: cozoBench,
+  chroma: chromaBench,
+  pinecone: pineconeBench,
+  weaviate: weaviateBench,
+  redis: redisBench,
+  neo4j: neo4jBench,
+  arango: arangoBench,
+  cayley: cayleyBench,
 }
 
 /** Measures those of the named servers that run; all that run where none is named. */

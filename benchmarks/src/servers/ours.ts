@@ -131,6 +131,7 @@ const toEdges = ({ key, version, targets }: Item): readonly EdgeRecord[] =>
 
 export function ourGraph(
   backend: Backend<'graph'>,
+  settle?: () => Promise<void>,
 ): GraphContestant & { readonly role: Backend<'graph'>['roles']['graph'] } {
   const role = backend.roles.graph
   return {
@@ -144,6 +145,7 @@ export function ourGraph(
       for (const batch of batches(items))
         check((await role.upsertEdges({ scope, edges: batch.flatMap(toEdges) })).outcomes)
     },
+    ...(settle && { settle }),
     get: async ({ key }) => (await role.getNodes({ scope, keys: [key] }))[0]?.documentId,
     async neighbors({ key }) {
       const found = await role.neighbors({ scope, starts: [key], direction: 'out', limit: 100 })

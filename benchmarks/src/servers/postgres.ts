@@ -62,12 +62,12 @@ export const postgresBench: ServerBench = {
         }
         rows.push(...(await compareVectors({ ...comparison, pushdown }, { veritas: ours, ...others })))
       }
-      const table = ourTable(await open(postgres, ourConfig(url)), () => setTimeout(3000))
+      const table = ourTable(await open(postgres, ourConfig(url)), () => rest(pool))
       const raw = rawTable(pool)
       const tables = { title: `postgres rows ${size}`, items: all, options }
       const pushdown = (): Promise<Row> => pushedTable(tables.title, table.role)
       rows.push(...(await compareTables({ ...tables, pushdown }, { veritas: table, raw })))
-      const graph = ourGraph(await open(postgres, ourConfig(url)))
+      const graph = ourGraph(await open(postgres, ourConfig(url)), () => rest(pool))
       const graphs = { title: `postgres graph ${size}`, items: all, options }
       rows.push(...(await compareGraphs(graphs, { veritas: graph, raw: rawGraph(pool) })))
       return rows
@@ -84,6 +84,11 @@ const ourConfig = (url: string, config: Record<string, unknown> = {}): Record<st
   ...config,
 })
 
+/** What the server does by itself within a minute: statistics of what has been written. */
+async function rest(pool: pg.Pool): Promise<void> {
+  await pool.query('ANALYZE')
+}
+
 /** Ours as it comes, without an index; or with the HNSW index alone, built on one record before the others come. */
 async function veritas(
   url: string,
@@ -92,7 +97,7 @@ async function veritas(
   all: readonly Item[],
 ): Promise<ReturnType<typeof ourVectors>> {
   const config = hnsw ? { indexThresholdRows: 0 } : { index: 'none' }
-  const ours = ourVectors(await open(postgres, ourConfig(url, config)), () => setTimeout(3000))
+  const ours = ourVectors(await open(postgres, ourConfig(url, config)), () => rest(pool))
   if (!hnsw) return ours
   return {
     ...ours,
@@ -253,7 +258,7 @@ function rawTable(pool: pg.Pool): TableContestant {
         w.text(text)
       }),
     async settle() {
-      await pool.query(`ANALYZE ${name}`)
+      await rest(pool)
     },
     async get({ key }) {
       const query = { name: 'row', text: `SELECT * FROM ${name} WHERE key = $1`, values: [key] }
@@ -312,7 +317,7 @@ function rawGraph(pool: pg.Pool): GraphContestant {
       }
     },
     async settle() {
-      await pool.query(`ANALYZE ${nodes}; ANALYZE ${edges}`)
+      await rest(pool)
     },
     async get({ key }) {
       const query = { name: 'node', text: `SELECT * FROM ${nodes} WHERE key = $1`, values: [key] }

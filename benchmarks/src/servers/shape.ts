@@ -138,11 +138,12 @@ export const toLangChain = (item: Item): LangChainDocument => ({
 
 /** Runs what writes progress to the console without it. */
 export async function quietly<T>(work: () => Promise<T>): Promise<T> {
-  const { log } = console
+  const { log, warn } = console
   console.log = () => undefined
+  console.warn = () => undefined
   try {
     return await work()
   } finally {
-    console.log = log
+    Object.assign(console, { log, warn })
   }
 }

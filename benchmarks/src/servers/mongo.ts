@@ -1,0 +1,117 @@
+import mongoBackend from '@veritas-db/mongo'
+import { type Collection, type Db, MongoClient } from 'mongodb'
+import type { Row } from '../measure.ts'
+import { compareGraphs, compareTables, type GraphContestant, type TableContestant } from './compare.ts'
+import { ourGraph, ourTable } from './ours.ts'
+import { pushedTable } from './pushdown.ts'
+import { batches, EDGE_TYPE, FIND_LIMIT, items, open, type ServerBench, SINCE } from './shape.ts'
+
+const COUNT = 2000
+const DATABASE = 'veritas_bench'
+
+/** MongoDB's protocol. LangChain's and Mastra's stores need `$vectorSearch`, which only Atlas and mongot have. */
+export const mongoBench: ServerBench = {
+  variable: 'VERITAS_MONGO_URL',
+  async measure(url, options) {
+    const all = items(COUNT, 2)
+    const client = await new MongoClient(url, { retryReads: false, retryWrites: false }).connect()
+    const db = client.db(DATABASE)
+    const config = { url, database: DATABASE }
+    const size = COUNT.toLocaleString('en')
+    try {
+      const title = `mongo rows ${size}`
+      const table = ourTable(await open(mongoBackend, config))
+      const pushdown = (): Promise<Row> => pushedTable(title, table.role)
+      const tables = await compareTables(
+        { title, items: all, options, pushdown },
+        { veritas: table, raw: rawTable(db) },
+      )
+      const graphs = await compareGraphs(
+        { title: `mongo graph ${size}`, items: all, options },
+        { veritas: ourGraph(await open(mongoBackend, config)), raw: rawGraph(db) },
+      )
+      return [...tables, ...graphs]
+    } finally {
+      await db.dropDatabase()
+      await client.close()
+    }
+  },
+}
+
+interface Doc {
+  readonly _id: string
+  readonly documentId: string
+  readonly [field: string]: unknown
+}
+
+/** By hand: unordered bulk writes that replace. */
+function rawTable(db: Db): TableContestant {
+  const rows: Collection<Doc> = db.collection<Doc>('raw_rows')
+  return {
+    async reset() {
+      await rows.drop()
+      await rows.createIndexes([{ key: { kind: 1 } }, { key: { year: 1 } }])
+    },
+    async load(all) {
+      for (const batch of batches(all))
+        await rows.bulkWrite(
+          batch.map(({ key, documentId, version, text, metadata }) => ({
+            replaceOne: { filter: { _id: key }, replacement: { documentId, version, text, ...metadata }, upsert: true },
+          })),
+          { ordered: false },
+        )
+    },
+    get: async ({ key }) => (await rows.findOne({ _id: key }))?.documentId,
+    async find(kind) {
+      const found = rows.find({ kind, year: { $gte: SINCE } }, { sort: { _id: 1 }, limit: FIND_LIMIT })
+      return (await found.toArray()).map((row) => row.documentId)
+    },
+    async close() {
+      await rows.drop()
+    },
+  }
+}
+
+/** By hand: edges in their source's document, as MongoDB's own guides have it. */
+function rawGraph(db: Db): GraphContestant {
+  const nodes: Collection<Doc> = db.collection<Doc>('raw_nodes')
+  return {
+    async reset() {
+      await nodes.drop()
+      await nodes.createIndexes([{ key: { 'edges.target': 1 } }])
+    },
+    async load(all) {
+      for (const batch of batches(all))
+        await nodes.bulkWrite(
+          batch.map(({ key, documentId, version, metadata }) => ({
+            updateOne: {
+              filter: { _id: key },
+              update: { $set: { documentId, version, label: 'Document', properties: metadata } },
+              upsert: true,
+            },
+          })),
+          { ordered: false },
+        )
+      for (const batch of batches(all))
+        await nodes.bulkWrite(
+          batch.map(({ key, version, targets }) => ({
+            updateOne: {
+              filter: { _id: key },
+              update: { $set: { edges: targets.map((target) => ({ type: EDGE_TYPE, target, version })) } },
+            },
+          })),
+          { ordered: false },
+        )
+    },
+    get: async ({ key }) => (await nodes.findOne({ _id: key }, { projection: { edges: 0 } }))?.documentId,
+    async neighbors({ key }) {
+      const source = await nodes.findOne({ _id: key }, { projection: { 'edges.target': 1 } })
+      const targets = ((source?.edges ?? []) as { target: string }[]).map((edge) => edge.target)
+      const found = nodes.find({ _id: { $in: targets } }, { projection: { edges: 0 }, sort: { _id: 1 }, limit: 100 })
+      return (await found.toArray()).map((node) => node.documentId)
+    },
+    async close() {
+      await nodes.drop()
+    },
+  }
+}

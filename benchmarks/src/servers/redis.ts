@@ -1,0 +1,148 @@
+import redisBackend from '@veritas-db/redis'
+import { createClient } from 'redis'
+import { compareVectors, type VectorContestant } from './compare.ts'
+import { ourVectors } from './ours.ts'
+import { langChain } from './rivals.ts'
+import {
+  batches,
+  DIMENSIONS,
+  type Item,
+  items,
+  K,
+  type LangChainDocument,
+  type LangChainStore,
+  noEmbedder,
+  open,
+  quietly,
+  rival,
+  type ServerBench,
+  SINCE,
+} from './shape.ts'
+
+const COUNT = 10_000
+
+/** Redis with RediSearch, vectors in a flat index. */
+export const redisBench: ServerBench = {
+  variable: 'VERITAS_REDIS_URL',
+  async measure(url, options) {
+    const all = items(COUNT)
+    const comparison = { title: `redis vector ${COUNT.toLocaleString('en')}, flat index`, items: all, options }
+    return compareVectors(comparison, {
+      veritas: ourVectors(await open(redisBackend, { url, prefix: 'bench' })),
+      raw: raw(url),
+      LangChain: langChainStore(url, all),
+    })
+  },
+}
+
+const PREFIX = 'bench-raw:'
+const INDEX = 'bench-raw'
+
+const bytes = ({ buffer, byteOffset, byteLength }: Float32Array): Buffer => Buffer.from(buffer, byteOffset, byteLength)
+
+/** By hand: hashes in a pipeline, an index with a type for each field, the text in a full-text field as ours is. */
+function raw(url: string): VectorContestant {
+  const client = createClient({ url, RESP: 2 })
+  const fields = ['documentId', 'version', 'text', 'title', 'kind', 'year', 'open', 'score']
+  const drop = async (): Promise<void> => {
+    if ((await client.ft._list()).includes(INDEX)) await client.ft.dropIndex(INDEX, { DD: true })
+  }
+  return {
+    async reset() {
+      if (!client.isOpen) await client.connect()
+      await drop()
+      await client.ft.create(
+        INDEX,
+        {
+          vector: { type: 'VECTOR', ALGORITHM: 'FLAT', TYPE: 'FLOAT32', DIM: DIMENSIONS, DISTANCE_METRIC: 'COSINE' },
+          text: { type: 'TEXT' },
+          title: { type: 'TEXT' },
+          kind: { type: 'TAG' },
+          year: { type: 'NUMERIC' },
+          open: { type: 'TAG' },
+        },
+        { ON: 'HASH', PREFIX },
+      )
+    },
+    async load(all) {
+      for (const batch of batches(all))
+        await Promise.all(
+          batch.map(({ key, documentId, version, vector, text, metadata: { title, kind, year, open } }) =>
+            client.hSet(PREFIX + key, {
+              ...{ documentId, version, text, title, kind },
+              ...{ year: String(year), open: String(open), vector: bytes(vector) },
+            }),
+          ),
+        )
+    },
+    async get({ key }) {
+      const [documentId] = await client.hmGet(PREFIX + key, fields.slice(0, -1))
+      return documentId ?? undefined
+    },
+    async query(vector, filtered) {
+      const answer = await client.ft.search(
+        INDEX,
+        `${filtered ? `(@year:[${SINCE} +inf])` : '*'}=>[KNN ${K} @vector $vector AS score]`,
+        { PARAMS: { vector: bytes(vector) }, RETURN: fields, SORTBY: 'score', DIALECT: 2, LIMIT: { from: 0, size: K } },
+      )
+      return answer.documents.map((document) => String(document.value.documentId))
+    },
+    async close() {
+      await drop()
+      await client.close()
+    },
+  }
+}
+
+interface RedisStore extends LangChainStore {
+  addVectors(vectors: number[][], documents: unknown, options?: { keys?: string[]; ids?: string[] }): Promise<void>
+  dropIndex(deleteDocuments: boolean): Promise<boolean>
+}
+
+/** Its store with typed fields: the other one, which is deprecated, writes range filters that this server does not take. */
+function langChainStore(url: string, all: readonly Item[]): VectorContestant {
+  const { FluentRedisVectorStore, Num } = rival<{
+    FluentRedisVectorStore: new (embeddings: unknown, options: Record<string, unknown>) => RedisStore
+    Num(field: string): { gte(value: number): unknown }
+  }>('@langchain/redis')
+  // The version of the client that it comes with.
+  const theirs = rival<{
+    createClient(options: { url: string }): { connect(): Promise<unknown>; quit(): Promise<unknown>; isOpen: boolean }
+    VectorAlgorithms: { FLAT: string }
+  }>('redis')
+  const redisClient = theirs.createClient({ url })
+  const store = new FluentRedisVectorStore(noEmbedder, {
+    redisClient,
+    indexName: 'bench-langchain',
+    indexOptions: { ALGORITHM: theirs.VectorAlgorithms.FLAT, DISTANCE_METRIC: 'COSINE' },
+    customSchema: [
+      { name: 'documentId', type: 'tag' },
+      { name: 'title', type: 'text' },
+      { name: 'kind', type: 'tag' },
+      { name: 'year', type: 'numeric' },
+      { name: 'open', type: 'tag' },
+    ],
+  })
+  const asText = ({ metadata, ...rest }: LangChainDocument): LangChainDocument => ({
+    ...rest,
+    metadata: { ...metadata, open: String(metadata.open) },
+  })
+  return langChain({
+    items: all,
+    filter: Num('year').gte(SINCE),
+    async reset() {
+      if (!redisClient.isOpen) await redisClient.connect()
+      await store.dropIndex(true)
+      return store
+    },
+    // It warns of types that it would have guessed otherwise.
+    add: (_, { vectors, documents, ids }) => {
+      const keys = ids.map((id) => `doc:bench-langchain:${id}`)
+      return quietly(() => store.addVectors(vectors, documents.map(asText), { keys }))
+    },
+    async close() {
+      await store.dropIndex(true)
+      await redisClient.quit()
+    },
+  })
+}
