@@ -45,11 +45,10 @@ describe('examples in the documentation', () => {
     )
     await cp(path.join(root, 'tests', 'package.json'), path.join(typed, 'package.json'))
     for (const page of pages) {
-      const blocks = codeBlocks(await readFile(path.join(root, page), 'utf8')).filter(
-        (block) => block.language === 'ts',
-      )
-      for (const [i, { code }] of blocks.entries())
-        await writeFile(path.join(typed, `${page.replace(/[^a-z0-9]+/gi, '-')}-${i}.ts`), `${code}\nexport {}\n`)
+      const blocks = codeBlocks(await readFile(path.join(root, page), 'utf8'))
+      // A page tells one story: a later block goes on where the one before it ended.
+      const code = blocks.filter((block) => block.language === 'ts').map((block) => block.code)
+      await writeFile(path.join(typed, `${page.replace(/[^a-z0-9]+/gi, '-')}.ts`), `${code.join('\n')}\nexport {}\n`)
     }
     await run(path.join(root, 'node_modules', '.bin', 'tsc'), ['-p', folder]).catch(
       (error: { readonly stdout?: string }) => {
