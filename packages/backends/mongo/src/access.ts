@@ -4,10 +4,11 @@ import {
   type RoleName,
   type Scope,
   throwIfAborted,
+  untilAborted,
   VeritasError,
 } from '@veritas-db/core/contract'
 import type { ClientSession, Db } from 'mongodb'
-import { abortError, toVeritasError } from './errors.js'
+import { toVeritasError } from './errors.js'
 
 /** What every read of the driver is given. */
 export interface ReadSettings {
@@ -42,25 +43,6 @@ export interface Access {
   ): Promise<T>
   read<T>(signal: AbortSignal | undefined, work: (settings: ReadSettings) => Promise<T>): Promise<T>
   write<T>(signal: AbortSignal | undefined, work: (settings: WriteSettings) => Promise<T>): Promise<T>
-}
-
-/** Ends the wait for `promise` when the signal fires; the work itself goes on, and `close` waits for it. */
-export const abortable = async <T>(
-  promise: Promise<T>,
-  signal: AbortSignal | undefined,
-  write: boolean,
-): Promise<T> => {
-  if (!signal) return promise
-  let stop = (): void => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(abortError(signal, write))
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
 }
 
 /** Reads and writes of one transaction. The driver allows one command at a time in it, so they wait for each other. */
@@ -116,13 +98,14 @@ export class Transaction implements Access {
   /** Waits for what is under way, and lets nothing else begin. */
   async end(): Promise<void> {
     this.#over = true
-    await this.#last.catch(() => undefined)
+    // Its caller has its error.
+    await Promise.allSettled([this.#last])
   }
 
   #next<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     const before = this.#last
     const run = async (): Promise<T> => {
-      await before.catch(() => undefined)
+      await Promise.allSettled([before])
       throwIfAborted(signal)
       if (this.#over)
         throw new VeritasError({
@@ -133,6 +116,6 @@ export class Transaction implements Access {
     }
     const promise = run()
     this.#last = promise
-    return abortable(promise, signal, false)
+    return untilAborted(promise, signal)
   }
 }

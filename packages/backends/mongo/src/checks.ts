@@ -1,41 +1,13 @@
 import {
-  checkId,
-  checkMetadata,
-  checkName,
+  checkEdge as checkAnyEdge,
+  checkNode as checkAnyNode,
+  checkRow as checkAnyRow,
   type EdgeRecord,
-  type FieldType,
   invalid,
-  type Metadata,
-  type MetadataValue,
   type NodeRecord,
-  type RecordIssue,
   type RowRecord,
-  typeName,
-  VeritasError,
 } from '@veritas-db/core/contract'
 import { bsonSize, maxDocumentBytes } from './values.js'
-
-const keyPattern = /^[0-9a-f]{32}$/
-const versionPattern = /^[0-9a-f]{24}$/
-
-const checkKey = (key: unknown, path: string): void => {
-  if (typeof key !== 'string' || !keyPattern.test(key)) throw invalid(path, 'needs 32 hexadecimal digits')
-}
-
-export const checkVersion = (version: unknown, path = 'version'): void => {
-  if (typeof version !== 'string' || !versionPattern.test(version)) throw invalid(path, 'needs 24 hexadecimal digits')
-}
-
-const checkHead = (record: { readonly key: unknown; readonly documentId: string; readonly version: unknown }): void => {
-  checkKey(record.key, 'key')
-  checkVersion(record.version)
-  checkId(record.documentId, 'documentId')
-}
-
-const checkData = (data: Metadata, path: string): void => {
-  checkMetadata(data, path)
-  checkSize(bsonSize(data), path)
-}
 
 /** Checks the bytes of what becomes one document. @throws VeritasError VALIDATION */
 export const checkSize = (bytes: number, path: string): void => {
@@ -45,75 +17,18 @@ export const checkSize = (bytes: number, path: string): void => {
 
 /** Checks one node. @throws VeritasError VALIDATION */
 export const checkNode = (node: NodeRecord): void => {
-  checkHead(node)
-  checkName(node.label, 'label')
-  checkData(node.properties, 'properties')
+  checkAnyNode(node)
+  checkSize(bsonSize(node.properties), 'properties')
 }
 
 /** Checks one edge. @throws VeritasError VALIDATION */
 export const checkEdge = (edge: EdgeRecord): void => {
-  checkKey(edge.source, 'source')
-  checkKey(edge.target, 'target')
-  checkVersion(edge.version)
-  checkName(edge.type, 'type')
-  if (!Number.isSafeInteger(edge.ordinal) || edge.ordinal < 0)
-    throw invalid('ordinal', 'needs a whole number of at least 0')
-  checkData(edge.properties, 'properties')
-}
-
-const fits = (value: MetadataValue, type: FieldType): boolean => {
-  switch (type) {
-    case 'json':
-      return true
-    case 'date':
-      return value instanceof Date
-    case 'string[]':
-    case 'number[]':
-      return Array.isArray(value) && (value.length === 0 || typeof value[0] === type.slice(0, -2))
-    default:
-      return typeof value === type
-  }
+  checkAnyEdge(edge)
+  checkSize(bsonSize(edge.properties), 'properties')
 }
 
 /** Checks one row; without columns, only what holds for every table. @throws VeritasError VALIDATION */
-export const checkRow = (row: RowRecord, columns?: Readonly<Record<string, { readonly type: FieldType }>>): void => {
-  checkHead(row)
-  checkData(row.values, 'values')
-  if (!columns) return
-  for (const [name, value] of Object.entries(row.values)) {
-    const column = Object.hasOwn(columns, name) ? columns[name] : undefined
-    if (!column) throw invalid(`values.${name}`, 'is no declared column')
-    if (value !== null && value !== undefined && !fits(value, column.type))
-      throw invalid(`values.${name}`, `needs a ${column.type}, got ${typeName(value)}`)
-  }
-}
-
-/** Refuses a whole batch for its first invalid record. @throws VeritasError VALIDATION that says which */
-export const checkAll = <R>(records: readonly R[], check: (record: R) => void): void => {
-  records.forEach((record, index) => {
-    const error = mistake(record, check)
-    if (error) throw VeritasError.from(error, {}, `record ${index}: ${error.message}`)
-  })
-}
-
-const mistake = <R>(record: R, check: (record: R) => void): VeritasError | undefined => {
-  try {
-    check(record)
-    return undefined
-  } catch (error) {
-    if (VeritasError.is(error, 'VALIDATION')) return error
-    throw error
-  }
-}
-
-/** What `check` of a role answers: the first mistake of each record. */
-export const issuesOf = <R>(records: readonly R[], check: (record: R) => void, offset = 0): RecordIssue[] =>
-  records.flatMap((record, index) => {
-    const error = mistake(record, check)
-    return error ? [{ index: index + offset, path: error.path ?? '', message: error.message }] : []
-  })
-
-/** Checks a limit. @throws VeritasError VALIDATION */
-export const checkLimit = (limit: number, path = 'limit'): void => {
-  if (!Number.isSafeInteger(limit) || limit < 0) throw invalid(path, 'needs a whole number of at least 0')
+export const checkRow = (row: RowRecord, columns?: Parameters<typeof checkAnyRow>[1]): void => {
+  checkAnyRow(row, columns)
+  checkSize(bsonSize(row.values), 'values')
 }

@@ -1,14 +1,17 @@
 import {
+  abortError,
   type CallOptions,
+  CallsUnderWay,
   checkScope,
   type ProbeResult,
   type RoleName,
   type Scope,
   throwIfAborted,
+  untilAborted,
   VeritasError,
 } from '@veritas-db/core/contract'
 import type { Db, MongoClient } from 'mongodb'
-import { type Abilities, type Access, abortable, type ReadSettings, Transaction, type WriteSettings } from './access.js'
+import { type Abilities, type Access, type ReadSettings, Transaction, type WriteSettings } from './access.js'
 import type { MongoConfig } from './config.js'
 import { type ErrorContext, isNative, toVeritasError } from './errors.js'
 import { clientOptions, describeProduct, hasText, hasTransactions, hostsOf } from './server.js'
@@ -38,7 +41,7 @@ export class Connection implements Access {
   readonly #config: MongoConfig
   readonly #poolSize: number
   readonly #queryTimeoutMs: number
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #running = new CallsUnderWay()
   #client: MongoClient | undefined
   #db: Db | undefined
   #abilities: Abilities = { transactions: false, text: false }
@@ -85,7 +88,7 @@ export class Connection implements Access {
       this.#opening = undefined
       throw this.#describe(error, { operation: 'connect' })
     })
-    return abortable(this.#opening, signal, false)
+    return untilAborted(this.#opening, signal)
   }
 
   async #open(): Promise<void> {
@@ -148,8 +151,9 @@ export class Connection implements Access {
   }
 
   async #close(): Promise<void> {
-    await this.#opening?.catch(() => undefined)
-    await Promise.allSettled([...this.#running])
+    // Whoever called has the error of what fails.
+    await Promise.allSettled([this.#opening])
+    await this.#running.ended()
     const client = this.#client
     this.#client = undefined
     this.#db = undefined
@@ -175,12 +179,13 @@ export class Connection implements Access {
     throwIfAborted(signal)
     // The driver ends a read itself where it can; where it cannot, the wait for it ends.
     const promise = work({ maxTimeMS: this.#queryTimeoutMs, ...(signal && { signal }) })
-    return abortable(this.#keep(promise), signal, false)
+    return untilAborted(this.#running.add(promise), signal)
   }
 
   async write<T>(signal: AbortSignal | undefined, work: (settings: WriteSettings) => Promise<T>): Promise<T> {
     throwIfAborted(signal)
-    return abortable(this.#keep(work({})), signal, true)
+    // The work goes on, and `close` waits for it: it may be done all the same.
+    return untilAborted(this.#running.add(work({})), signal, (fired) => abortError(fired, { outcome: 'unknown' }))
   }
 
   /** One transaction around `work`, whose reads and writes go through the access it is given. */
@@ -220,16 +225,7 @@ export class Connection implements Access {
   /** Lets `close` wait for a call. */
   #track<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closing) return Promise.reject(closedError())
-    return this.#keep(work())
-  }
-
-  #keep<T>(promise: Promise<T>): Promise<T> {
-    this.#running.add(promise)
-    const forget = (): void => {
-      this.#running.delete(promise)
-    }
-    promise.then(forget, forget)
-    return promise
+    return this.#running.add(work())
   }
 
   #describe(error: unknown, context: ErrorContext): VeritasError {

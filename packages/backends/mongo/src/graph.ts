@@ -1,4 +1,5 @@
 import {
+  checkLimit,
   checkName,
   type EdgeRecord,
   type FilterNode,
@@ -8,11 +9,15 @@ import {
   type GraphSchema,
   invalid,
   isMatchAll,
+  issuesOf,
   type Key,
-  type Metadata,
   type Neighbor,
   type NodeRecord,
+  type Position,
+  pageOf,
   type RecordHead,
+  readCursor,
+  refuseMistakes,
   type ScanOptions,
   type ScopedOptions,
   throwIfAborted,
@@ -21,14 +26,14 @@ import {
 import type { Collection, Document, Filter } from 'mongodb'
 import type { Access } from './access.js'
 import type { Catalog, Space } from './catalog.js'
-import { checkAll, checkEdge, checkLimit, checkNode, issuesOf } from './checks.js'
+import { checkEdge, checkNode } from './checks.js'
 import { missing, refuse } from './errors.js'
 import { compileFilter, fieldAt, type Query } from './filter.js'
 import { deleteEdges, replaceEdges, upsertEdges } from './graph/edges.js'
 import { nodeFields, type StoredEdge, type StoredNode, toEdge, toHead, toNode, toWrite } from './graph/model.js'
 import { byGraphLookup, findPath, type Reached, readEdgesOf, stepwise } from './graph/walk.js'
 import { keysAtOnce, splitEvery } from './lists.js'
-import { cursorText, keyAfter, pageOf, readCursor } from './pages.js'
+import { keyAfter, textAt } from './pages.js'
 import { rawLanguage, readCommand, runRaw } from './raw.js'
 import { ensureTextIndex, textQuery } from './text.js'
 import { limits, type Stored, writeDocuments } from './write.js'
@@ -95,17 +100,12 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
     call('scanNodes', options, async () => {
       const graph = await graphOf(options)
       const limit = options.limit ?? 1000
-      checkLimit(limit)
+      checkLimit(limit, 'limit')
       const keysOnly = options.fields === 'keys'
       const after = options.cursor === undefined ? [] : [keyAfter(options.cursor)]
       const condition = conditionOf(options.filter, ...after)
       const found = await readNodes(graph, options.signal, condition, limit + 1, keysOnly ? { v: 1 } : nodeFields)
-      return pageOf<StoredNode, RecordHead | NodeRecord>(
-        found,
-        limit,
-        ({ _id }) => ({ key: _id }),
-        keysOnly ? toHead : toNode,
-      )
+      return pageOf<StoredNode, RecordHead | NodeRecord>(found, limit, ({ _id }) => [_id], keysOnly ? toHead : toNode)
     })) as GraphRole['scanNodes']
 
   return {
@@ -142,7 +142,7 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
       call('upsertNodes', options, async () => {
         const { space } = await graphOf(options)
         const { signal, nodes, mode = 'replace' } = options
-        checkAll(nodes, checkNode)
+        refuseMistakes(nodes, checkNode)
         const collection = access.db.collection<Stored>(space._id)
         return { outcomes: await writeDocuments(access, signal, collection, nodes.map(toWrite), mode) }
       }),
@@ -185,7 +185,7 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
         if (text !== undefined && !access.abilities.text)
           throw refuse('graph', 'full text on this server', 'it has no $text; MongoDB itself has.')
         const graph = await graphOf(options)
-        checkLimit(limit)
+        checkLimit(limit, 'limit')
         if (limit === 0) return []
         const conditions = [...realOnly(options.placeholders), ...(label === undefined ? [] : [{ l: label }])]
         if (text !== undefined) return findText(graph, signal, text, conditionOf(filter, ...conditions), limit)
@@ -215,7 +215,7 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
         const { starts, edgeTypes, direction = 'out', filter, limit, signal } = options
         const { min, max } = options.depth ?? { min: 1, max: 1 }
         checkDepth(min, max)
-        checkLimit(limit)
+        checkLimit(limit, 'limit')
         const graph = await graphOf(options)
         const unique = [...new Set(starts)]
         const levels =
@@ -283,10 +283,10 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
       call('scanEdges', options, async () => {
         const { nodes } = await graphOf(options)
         const limit = options.limit ?? 1000
-        checkLimit(limit)
-        const position = options.cursor === undefined ? undefined : readCursor(options.cursor, ['source', 'name'])
-        const source = position && cursorText(position, 'source')
-        const name = position && cursorText(position, 'name')
+        checkLimit(limit, 'limit')
+        const position = readCursor(options.cursor, 2)
+        const source = position && textAt(position, 0)
+        const name = position && textAt(position, 1)
         const pipeline: Document[] = [
           { $match: { 'a.0': { $exists: true }, ...(source !== undefined && { _id: { $gte: source } }) } },
           { $sort: { _id: 1 } },
@@ -299,7 +299,7 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
         const found = await access.read(options.signal, (settings) =>
           nodes.aggregate<{ _id: string; e: StoredEdge }>(pipeline, { ...settings, batchSize: limit + 2 }).toArray(),
         )
-        const at = ({ _id, e }: (typeof found)[0]): Metadata => ({ source: _id, name: e.k })
+        const at = ({ _id, e }: (typeof found)[0]): Position => [_id, e.k]
         return pageOf(found, limit, at, ({ _id, e }): EdgeRecord => toEdge(_id, e))
       }),
 

@@ -1,16 +1,23 @@
 import { createHash } from 'node:crypto'
 import {
+  checkLimit,
   checkName,
   type FilterNode,
   FULL_FILTER,
   invalid,
   isMatchAll,
+  issuesOf,
   type Key,
   type Metadata,
+  type MetadataValue,
+  type Position,
+  pageOf,
   type RecordHead,
   type RelationalCapabilities,
   type RelationalRole,
   type RowRecord,
+  readCursor,
+  refuseMistakes,
   type ScanOptions,
   type Scope,
   type TableDefinition,
@@ -20,11 +27,11 @@ import {
 import type { Collection, Document, Filter, Sort } from 'mongodb'
 import type { Access } from './access.js'
 import type { Catalog, Space, WantedIndex } from './catalog.js'
-import { checkAll, checkLimit, checkRow, issuesOf } from './checks.js'
+import { checkRow } from './checks.js'
 import { missing, refuse } from './errors.js'
 import { compileFilter, type Field, fieldAt, type Query } from './filter.js'
 import { keysAtOnce, splitEvery } from './lists.js'
-import { cursorText, keyAfter, pageOf, readCursor } from './pages.js'
+import { keyAfter, textAt } from './pages.js'
 import { rawLanguage, readCommand, runRaw } from './raw.js'
 import { ensureTextIndex, textQuery } from './text.js'
 import { bsonSize, decodeValues, encodeValues } from './values.js'
@@ -142,7 +149,7 @@ export const createRelationalRole = (
     access.call('relational', 'scan', options, async () => {
       const table = await tableOf(options)
       const limit = options.limit ?? 1000
-      checkLimit(limit)
+      checkLimit(limit, 'limit')
       const keysOnly = options.fields === 'keys'
       const after = options.cursor === undefined ? [] : [keyAfter(options.cursor)]
       const documents = await read(table, options.signal, {
@@ -154,7 +161,7 @@ export const createRelationalRole = (
       return pageOf<RowDocument, RecordHead | RowRecord>(
         documents,
         limit,
-        ({ _id }) => ({ key: _id }),
+        ({ _id }) => [_id],
         keysOnly ? toHead : toRow,
       )
     })) as RelationalRole['scan']
@@ -190,7 +197,7 @@ export const createRelationalRole = (
         const known = (space: Space): boolean =>
           records.every((r) => Object.keys(r.values ?? {}).every((column) => Object.hasOwn(space.columns, column)))
         const { space } = await tableWith(options, known)
-        checkAll(records, (record) => checkRow(record, space.columns))
+        refuseMistakes(records, (record) => checkRow(record, space.columns))
         const rows = access.db.collection<Stored>(space._id)
         return { outcomes: await writeDocuments(access, signal, rows, records.map(toWrite), mode) }
       }),
@@ -211,7 +218,7 @@ export const createRelationalRole = (
     find: (options) =>
       access.call('relational', 'find', options, async () => {
         const { order, limit, cursor, signal, columns } = options
-        checkLimit(limit)
+        checkLimit(limit, 'limit')
         const table = await tableWith(options, (space) => !order || Object.hasOwn(space.columns, order.column))
         if (!order) {
           const documents = await read(table, signal, {
@@ -220,18 +227,24 @@ export const createRelationalRole = (
             sort: { _id: 1 },
             limit: limit + 1,
           })
-          return pageOf(documents, limit, ({ _id }) => ({ key: _id }), toRow)
+          return pageOf(documents, limit, ({ _id }) => [_id], toRow)
         }
         const field = orderField(table.space, order.column)
         const down = order.direction === 'descending'
         const documents = await read(table, signal, {
-          condition: conditionOf(table, options.filter, ...(cursor === undefined ? [] : [after(field, down, cursor)])),
+          condition: conditionOf(
+            table,
+            options.filter,
+            ...(cursor === undefined
+              ? []
+              : [after(field, down, cursor, table.space.columns[order.column]?.type === 'date')]),
+          ),
           // The position must be read, whatever columns are asked for.
           projection: columns && projectionOf([...new Set([...columns, order.column])]),
           sort: { [field]: down ? -1 : 1, _id: 1 },
           limit: limit + 1,
         })
-        const position = ({ _id, c }: RowDocument): Metadata => ({ value: c[order.column] ?? null, key: _id })
+        const position = ({ _id, c }: RowDocument): Position => [orderValue(c[order.column]), _id]
         const hidden = columns && !columns.includes(order.column)
         return pageOf(documents, limit, position, (document) =>
           toRow(hidden ? { ...document, c: without(document.c, order.column) } : document),
@@ -264,7 +277,7 @@ export const createRelationalRole = (
         if (!access.abilities.text)
           throw refuse('relational', 'full text on this server', 'it has no $text; MongoDB itself has.')
         const table = await tableOf(options)
-        checkLimit(options.limit)
+        checkLimit(options.limit, 'limit')
         const query = textQuery(options.query)
         if (query === undefined || table.space.text.length === 0 || options.limit === 0) return []
         const condition = conditionOf(table, options.filter, { $text: { $search: query } })
@@ -354,13 +367,16 @@ const orderField = (space: Space, column: string): string => {
   return fieldAt('c', column)
 }
 
+/** A value as a cursor holds it: only columns of single values have an order. */
+const orderValue = (value: MetadataValue | undefined): Position[number] =>
+  value instanceof Date ? value.getTime() : typeof value === 'object' ? null : (value ?? null)
+
 /** The condition that a page in order of a column starts with. Null comes first when ascending, last when descending. */
-const after = (field: string, down: boolean, cursor: string): Query => {
-  const position = readCursor(cursor, ['value', 'key'])
-  const key = { $gt: cursorText(position, 'key') }
-  const value = position.value ?? null
-  if (typeof value === 'object' && value !== null && !(value instanceof Date))
-    throw invalid('cursor', 'is not one that an earlier page gave')
+const after = (field: string, down: boolean, cursor: string, ofDates: boolean): Query => {
+  const position = readCursor(cursor, 2)
+  const key = { $gt: textAt(position, 1) }
+  const stored = position?.[0] ?? null
+  const value = ofDates && typeof stored === 'number' ? new Date(stored) : stored
   const tie = { [field]: value, _id: key }
   if (value === null) return down ? tie : { $or: [tie, { [field]: { $ne: null } }] }
   return { $or: [tie, { [field]: { [down ? '$lt' : '$gt']: value } }, ...(down ? [{ [field]: null }] : [])] }

@@ -8,7 +8,7 @@ import {
   MongoTopologyClosedError,
 } from 'mongodb'
 import { describe, expect, it } from 'vitest'
-import { abortError, toVeritasError } from '../src/errors.js'
+import { toVeritasError } from '../src/errors.js'
 
 const server = (code: number, message = 'refused', labels: readonly string[] = []): MongoServerError => {
   const error = new MongoServerError({ ok: 0, code, errmsg: message, message })
@@ -77,11 +77,7 @@ describe('native errors', () => {
     expect(toVeritasError(error, { operation: 'get' })).toMatchObject({ code: 'NOT_FOUND', operation: 'get' })
   })
 
-  it('of an abort are ABORTED, and unknown for a write', () => {
+  it('of an abort are ABORTED', () => {
     expect(toVeritasError(new DOMException('x', 'AbortError')).code).toBe('ABORTED')
-    expect(abortError(AbortSignal.abort(), true)).toMatchObject({ code: 'ABORTED', outcome: 'unknown' })
-    const reason = new VeritasError({ code: 'TIMEOUT', message: 'late' })
-    expect(abortError(AbortSignal.abort(reason), true)).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' })
-    expect(abortError(AbortSignal.abort(reason), false)).toMatchObject({ code: 'TIMEOUT', outcome: 'not-applied' })
   })
 })

@@ -1,9 +1,11 @@
 import {
   APPLIED,
+  checkEdgeSet,
   type EdgeRecord,
   type EdgeSet,
   type Key,
   type Outcome,
+  refuseMistakes,
   STALE,
   splitBatches,
   throwIfAborted,
@@ -13,7 +15,7 @@ import {
 } from '@veritas-db/core/contract'
 import type { AnyBulkWriteOperation, Collection, Document } from 'mongodb'
 import type { Access } from '../access.js'
-import { checkAll, checkEdge, checkSize, checkVersion } from '../checks.js'
+import { checkEdge, checkSize } from '../checks.js'
 import { toVeritasError } from '../errors.js'
 import { bulk, limits } from '../write.js'
 import { edgeName, edgeSize, type StoredNode, toStoredEdge } from './model.js'
@@ -80,7 +82,7 @@ export const upsertEdges = async (
   edges: readonly EdgeRecord[],
   mode: UpsertMode,
 ): Promise<Outcome[]> => {
-  checkAll(edges, checkEdge)
+  refuseMistakes(edges, checkEdge)
   const unique = uniqueBatch(edges, (edge) => `${edge.source} ${edgeName(edge)}`, mode)
   const outcomes: Outcome[] = []
   for (const batch of splitBatches(unique.records, limits, edgeSize)) {
@@ -145,7 +147,7 @@ export const replaceEdges = async (
   nodes: Nodes,
   sets: readonly EdgeSet[],
 ): Promise<Outcome[]> => {
-  checkAll(sets, checkSet)
+  refuseMistakes(sets, checkSet)
   const unique = uniqueBatch(sets, (set) => set.source, 'ifNewer')
   const outcomes: Outcome[] = []
   for (const batch of splitBatches(unique.records, limits, setSize)) {
@@ -158,16 +160,7 @@ export const replaceEdges = async (
 const setSize = (set: EdgeSet): number => set.edges.reduce((size, edge) => size + edgeSize(edge), 200)
 
 const checkSet = (set: EdgeSet): void => {
-  checkVersion(set.version)
-  for (const edge of set.edges) {
-    checkEdge(edge)
-    if (edge.source !== set.source)
-      throw new VeritasError({
-        code: 'VALIDATION',
-        path: 'edges.source',
-        message: `edges.source: ${edge.source} is not the source of its set, ${set.source}`,
-      })
-  }
+  checkEdgeSet(set, checkEdge)
   checkSize(setSize(set), 'edges')
 }
 
