@@ -28,6 +28,7 @@ import {
   uniqueBatch,
   type WriteResult,
 } from '@veritas-db/core/contract'
+import { keyBatches, setBatches } from './batches.js'
 import type { HugeGraphConfig } from './config.js'
 import type { Connection, Session } from './connection.js'
 import { backendName, isUndefined, refuse } from './errors.js'
@@ -51,8 +52,6 @@ import * as scripts from './scripts.js'
 /** The server's own limit of a batch. */
 const BATCH_RECORDS = 500
 const BATCH_BYTES = 2 * 1024 * 1024
-/** Keys in one request. */
-const KEYS_A_REQUEST = 1000
 const MAX_DEPTH = 50
 const MODES: readonly UpsertMode[] = ['replace', 'ifNewer', 'ifAbsent']
 
@@ -135,8 +134,7 @@ export class HugeGraph implements GraphRole {
         return [source, version, unique.map((edge) => toEdgeRow({ ...edge, version }))] as const
       })
       const outcomes: Outcome[] = []
-      const sizeOf = (row: (typeof rows)[number]): number => row[2].reduce((sum, edge) => sum + rowBytes(edge), 100)
-      for (const some of splitBatches(rows, this.capabilities.limits, sizeOf)) {
+      for (const some of setBatches(rows, this.capabilities.limits)) {
         throwIfAborted(session.signal)
         const answers = await session.run(scripts.REPLACE_EDGES, { ...names, sets: some })
         session.changed = true
@@ -367,9 +365,6 @@ const edgeId = ({
   type,
   ordinal,
 }: Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>): string => `${source} ${type} ${target} ${ordinal}`
-
-const keyBatches = (keys: readonly Key[]): Iterable<readonly Key[]> =>
-  splitBatches([...new Set(keys)], { batchRecords: KEYS_A_REQUEST })
 
 /** A filter as an argument; null where everything matches. */
 const filterOf = (filter: FilterNode | undefined): FilterArgument | null => {

@@ -1,14 +1,15 @@
 /**
  * The scripts, in Groovy, that run on the server. Their texts never change, so that the server compiles each once; all values are bindings: `z` holds
  * the arguments as JSON, or `s` the id of a vertex that holds them in its property `l`, where they are too long for a request.
- * A script is one transaction: it commits when it ends, and writes nothing where it fails.
+ * A script is one transaction: it commits when it ends, and writes nothing where it fails. What was handed over is taken away before, for
+ * HugeGraph reads no pages while something is not committed.
  */
 const HEAD = `
 def tr = graph.traversal()
 def json = { text -> org.apache.hugegraph.util.JsonUtil.fromJson(text, Object.class) }
 def handed = s == '' ? null : tr.V(s).next()
 def a = json(handed == null ? z : handed.value(l))
-if (handed != null) handed.remove()
+if (handed != null) { handed.remove(); graph.tx().commit() }
 def idOf = { key -> a.t + ':' + key }
 def keyOf = { id -> def text = id.toString(); text.substring(text.length() - 32) }
 def load = { keys ->
@@ -117,7 +118,15 @@ a.rows.collect { r ->
   1
 }`
 
+/** What is there is read before anything is written: a read in between would look through all that was written so far. */
 const ADD_EDGE = `
+def outgoing = { vertices ->
+  def found = [:].withDefault { [] }
+  vertices.collate(500).each { some ->
+    if (!some.isEmpty()) tr.V(some.collect { it.id() }).outE(a.edge).each { found[keyOf(it.outVertex().id())] << it }
+  }
+  found
+}
 def same = { e -> e[0] + ' ' + e[1] + ' ' + e[3] + ' ' + e[2] }
 def addEdge = { there, r ->
   there[r[0]].addEdge(a.edge, there[r[1]], a.type, r[2], a.ord, r[3] as Long, a.ver, r[4], a.data, r[5])
@@ -128,8 +137,9 @@ def addEdge = { there, r ->
 export const UPSERT_EDGES: string = `${HEAD}${ADD_EDGE}
 def there = load(a.rows.collectMany { [it[0], it[1]] })
 def versions = [:]
-if (a.mode != 'replace') a.rows.collect { it[0] }.toSet().each { source ->
-  there[source]?.edges(Direction.OUT, a.edge)?.each { def e = edgeRow(it); versions[same(e)] = e[4] }
+if (a.mode != 'replace') {
+  def sources = a.rows.collect { it[0] }.toSet().findResults { there[it] }
+  outgoing(sources).values().each { edges -> edges.each { def e = edgeRow(it); versions[same(e)] = e[4] } }
 }
 a.rows.collect { r ->
   if (there[r[0]] == null || there[r[1]] == null) return 2
@@ -139,13 +149,14 @@ a.rows.collect { r ->
   1
 }`
 
-/** `sets` of source, version, rows as above. Answers as above, once a set. */
+/** `sets` of source (each once), version, rows as above. Answers as above, once a set. */
 export const REPLACE_EDGES: string = `${HEAD}${ADD_EDGE}
 def there = load(a.sets.collectMany { [it[0]] + it[2].collect { r -> r[1] } })
+def edges = outgoing(a.sets.findResults { there[it[0]] })
 a.sets.collect { set ->
   def source = there[set[0]]
   if (source == null || set[2].any { there[it[1]] == null }) return 2
-  def before = source.edges(Direction.OUT, a.edge).toList()
+  def before = edges[set[0]]
   def newest = optional(source, a.ever)
   before.each { def version = it.value(a.ver); if (newest == null || version > newest) newest = version }
   if (newest != null && newest > set[1]) return 0
@@ -168,8 +179,8 @@ gone`
 export const DELETE_EDGES: string = `${HEAD}${ADD_EDGE}
 def wanted = a.rows.collect { same(it) }.toSet()
 def gone = 0
-load(a.rows.collect { it[0] }).values().each { v ->
-  v.edges(Direction.OUT, a.edge).toList().each { if (wanted.contains(same(edgeRow(it)))) { it.remove(); gone++ } }
+outgoing(load(a.rows.collect { it[0] }).values().toList()).values().each { edges ->
+  edges.each { if (wanted.contains(same(edgeRow(it)))) { it.remove(); gone++ } }
 }
 gone`
 
