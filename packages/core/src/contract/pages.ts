@@ -17,6 +17,13 @@ export function readCursor(cursor: string | undefined, length: number): Position
   return position
 }
 
+/** The text at a place of a position. @throws VeritasError VALIDATION where something else is there */
+export function textAt(position: Position | undefined, place: number): string {
+  const value = position?.[place]
+  if (typeof value !== 'string') throw foreignCursor()
+  return value
+}
+
 /** The error of a cursor that no page of such a scan or search gave. */
 export function foreignCursor(): VeritasError {
   return invalid('cursor', 'is not one that an earlier page gave')

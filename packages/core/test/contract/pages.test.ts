@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { pageOf, readCursor, writeCursor } from '../../src/contract/pages.js'
+import { pageOf, readCursor, textAt, writeCursor } from '../../src/contract/pages.js'
 import { refusal } from './refusal.js'
 
 describe('cursors', () => {
@@ -19,6 +19,14 @@ describe('cursors', () => {
     Buffer.from('{"length":2}').toString('base64url'),
   ])('of another kind are refused: %s', (cursor) => {
     expect(refusal(() => readCursor(cursor, 2))).toBe('cursor: is not one that an earlier page gave')
+  })
+})
+
+describe('textAt', () => {
+  it('reads texts, and refuses what is none', () => {
+    expect(textAt(['a', 'b'], 1)).toBe('b')
+    for (const position of [[1], [null], [], undefined])
+      expect(refusal(() => textAt(position, 0))).toBe('cursor: is not one that an earlier page gave')
   })
 })
 
