@@ -61,9 +61,10 @@ for (const r of rows)
 console.log(table.toString())
 
 const missed = rows.filter((r) => r.reached === false)
+const goals = rows.filter((r) => r.goal !== undefined)
 console.log(
   missed.length === 0
-    ? 'Every goal was reached.'
+    ? `All ${goals.length} goals were reached.`
     : `Not reached: ${missed.map((r) => `${r.benchmark}, ${r.what} (${r.value}, goal ${r.goal})`).join('; ')}`,
 )
 const folder = path.join(import.meta.dirname, '..', '..', '.cache', 'benchmarks')

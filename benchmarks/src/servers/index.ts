@@ -3,6 +3,7 @@ import { arangoBench } from './arango.ts'
 import { cayleyBench } from './cayley.ts'
 import { chromaBench } from './chroma.ts'
 import { cozoBench } from './cozo.ts'
+import { hugegraphBench } from './hugegraph.ts'
 import { mongoBench } from './mongo.ts'
 import { neo4jBench } from './neo4j.ts'
 import { pineconeBench } from './pinecone.ts'
@@ -22,6 +23,7 @@ export const SERVERS: Readonly<Record<string, ServerBench>> = {
   redis: redisBench,
   neo4j: neo4jBench,
   arango: arangoBench,
+  hugegraph: hugegraphBench,
   cayley: cayleyBench,
 }
 

@@ -2,25 +2,14 @@ import { Pinecone } from '@pinecone-database/pinecone'
 import pineconeBackend from '@veritas-db/pinecone'
 import { compareVectors, type VectorContestant } from './compare.ts'
 import { ourVectors } from './ours.ts'
-import { langChain, mastra } from './rivals.ts'
-import {
-  batches,
-  DIMENSIONS,
-  type Item,
-  items,
-  K,
-  type LangChainStore,
-  type MastraStore,
-  noEmbedder,
-  open,
-  rival,
-  type ServerBench,
-  SINCE,
-} from './shape.ts'
+import { batches, DIMENSIONS, items, K, open, type ServerBench, SINCE } from './shape.ts'
 
 const COUNT = 2000
 
-/** Pinecone's emulator, which checks every request: it tells what we and the clients cost, not what the service does. */
+/**
+ * Pinecone's emulator, which checks every request: it tells what we and the client cost, not what the service does. The clients
+ * that LangChain and Mastra come with speak older APIs, which it refuses.
+ */
 export const pineconeBench: ServerBench = {
   variable: 'VERITAS_PINECONE_URL',
   async measure(url, options) {
@@ -35,8 +24,6 @@ export const pineconeBench: ServerBench = {
     return compareVectors(comparison, {
       veritas: ourVectors(await open(pineconeBackend, { url, apiKey, prefix: 'bench' })),
       raw: raw(url, apiKey),
-      LangChain: langChainStore(url, apiKey, all),
-      Mastra: mastraStore(url, apiKey, all),
     })
   },
 }
@@ -97,72 +84,4 @@ function raw(url: string, apiKey: string): VectorContestant {
     },
     close: drop,
   }
-}
-
-/** The rivals' clients are made for an older API, which the emulator does not speak; for what is used here only its name differs. */
-const newerApi =
-  (version: string): typeof fetch =>
-  (input, init) => {
-    const headers = new Headers(init?.headers)
-    headers.set('X-Pinecone-Api-Version', version)
-    return fetch(input, { ...init, headers })
-  }
-const API = '2026-07'
-
-interface OlderClient {
-  createIndex(options: Record<string, unknown>): Promise<unknown>
-  deleteIndex(name: string): Promise<void>
-  describeIndex(name: string): Promise<{ host: string }>
-  listIndexes(): Promise<{ indexes?: { name: string }[] }>
-  index(name: string, host: string): { describeIndexStats(): Promise<{ totalRecordCount?: number }> }
-}
-
-function langChainStore(url: string, apiKey: string, all: readonly Item[]): VectorContestant {
-  const { PineconeStore } = rival<{
-    PineconeStore: new (embeddings: unknown, options: Record<string, unknown>) => LangChainStore
-  }>('@langchain/pinecone')
-  // The version of the client that it wants.
-  const theirs = rival<{ Pinecone: new (options: Record<string, unknown>) => OlderClient }>(
-    '@pinecone-database/pinecone',
-  )
-  const client = new theirs.Pinecone({ apiKey, controllerHostUrl: url, fetchApi: newerApi(API) })
-  const name = 'bench-langchain'
-  let index: ReturnType<OlderClient['index']> | undefined
-  const drop = async (): Promise<void> => {
-    const { indexes = [] } = await client.listIndexes()
-    if (indexes.some((one) => one.name === name)) await client.deleteIndex(name)
-  }
-  return langChain({
-    items: all,
-    filter: { year: { $gte: SINCE } },
-    async reset() {
-      await drop()
-      const spec = { serverless: { cloud: 'aws', region: 'us-east-1' } }
-      await client.createIndex({ name, dimension: DIMENSIONS, metric: 'cosine', spec, waitUntilReady: true })
-      const { host } = await client.describeIndex(name)
-      index = client.index(name, host)
-      return new PineconeStore(noEmbedder, { pineconeIndex: index })
-    },
-    settle: async () => visible(async () => (await index?.describeIndexStats()) ?? {}, all.length),
-    close: drop,
-  })
-}
-
-function mastraStore(url: string, apiKey: string, all: readonly Item[]): VectorContestant {
-  const { PineconeVector } = rival<{
-    PineconeVector: new (
-      options: Record<string, unknown>,
-    ) => MastraStore & { describeIndex(options: { indexName: string }): Promise<{ count: number }> }
-  }>('@mastra/pinecone')
-  const store = new PineconeVector({ id: 'bench', apiKey, controllerHostUrl: url, fetchApi: newerApi(API) })
-  const indexName = 'bench-mastra'
-  return mastra({
-    items: all,
-    store,
-    indexName,
-    filter: { year: { $gte: SINCE } },
-    settle: () =>
-      visible(async () => ({ totalRecordCount: (await store.describeIndex({ indexName })).count }), all.length),
-    close: async () => undefined,
-  })
 }
