@@ -11,7 +11,8 @@ export const compile = async () => {
   const { error, stderr } = await asc.main(
     [
       ...['scan.ts', '--outFile', 'scan.wasm', '-O3', '--runtime', 'stub', '--noAssert'],
-      ...['--importMemory', '--noExportMemory', '--enable', 'simd'],
+      ...['--importMemory', '--noExportMemory', '--sharedMemory', '--maximumMemory', '65536'],
+      ...['--enable', 'simd', '--enable', 'threads'],
     ],
     {
       readFile: (name) => (name === 'scan.ts' ? source : null),

@@ -15,6 +15,8 @@
 // score(row) = f32(codes · query) · scale + bias · biasFactor, every step rounded to f32.
 
 const ROWS: i32 = 1024
+/** Blocks that a thread takes at a time. */
+const TAKEN: i32 = 2
 const MASK: usize = 128
 const BIAS: usize = 16
 const CODES: usize = 32
@@ -168,7 +170,8 @@ function scanAll(
 }
 
 /**
- * Scans `blocks` blocks from `base` and returns the number of candidates in the heap.
+ * Scans blocks from `base` and returns the number of candidates in the heap. Threads that share the memory share the
+ * work: each takes the next blocks at the counter `next`, which starts at 0, until all `blocks` are taken.
  * mode 0: every row; 1: score every row, then look its mask bit up; 2: look the bit up first. `backwards`: the last
  * block first. Scans that change direction find in the processor's cache what the one before read last.
  */
@@ -182,17 +185,20 @@ export function scan(
   capacity: i32,
   mode: i32,
   backwards: bool,
+  next: usize,
 ): i32 {
   const size = MASK + <usize>(ROWS >> 2) * groupBytes(stride)
   let length = 0
-  for (let i = 0; i < blocks; i++) {
-    const n = backwards ? blocks - 1 - i : i
-    const block = base + <usize>n * size
-    const slot = n * ROWS
-    length =
-      mode === 2
-        ? scanSet(block, stride, slot, query, biasFactor, heap, capacity, length)
-        : scanAll(block, stride, slot, query, biasFactor, heap, capacity, length, mode === 1)
+  for (let from = atomic.add<i32>(next, TAKEN); from < blocks; from = atomic.add<i32>(next, TAKEN)) {
+    for (let i = from; i < from + TAKEN && i < blocks; i++) {
+      const n = backwards ? blocks - 1 - i : i
+      const block = base + <usize>n * size
+      const slot = n * ROWS
+      length =
+        mode === 2
+          ? scanSet(block, stride, slot, query, biasFactor, heap, capacity, length)
+          : scanAll(block, stride, slot, query, biasFactor, heap, capacity, length, mode === 1)
+    }
   }
   return length
 }

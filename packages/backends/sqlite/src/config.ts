@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
 
@@ -28,6 +29,11 @@ export interface SqliteConfig {
    * same answers. Default 1 GiB.
    */
   readonly vectorMemoryLimitBytes: number
+  /**
+   * Threads that scan the codes of a large collection, the main one included; they are started with its first query.
+   * Default: the number of cores, at most 4.
+   */
+  readonly vectorThreads: number
 }
 
 /** The options as users write them. */
@@ -48,5 +54,6 @@ export const sqliteConfig: z.ZodType<SqliteConfig, SqliteConfigInput> = z
     walCheckpointKb: z.number().int().min(64).default(65_536),
     pageSizeBytes: z.number().int().min(512).max(65_536).refine(powerOfTwo, 'must be a power of two').default(8192),
     vectorMemoryLimitBytes: bytes.default(2 ** 30),
+    vectorThreads: z.number().int().min(1).max(4).default(Math.min(4, availableParallelism())),
   })
   .prefault({})

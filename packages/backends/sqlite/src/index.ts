@@ -29,7 +29,7 @@ export interface SqliteBackend extends Backend<SqliteRole> {
 
 const createBackend = (config: SqliteConfig): SqliteBackend => {
   const connection = new Connection(config)
-  const cache = new MatrixCache(config.vectorMemoryLimitBytes)
+  const cache = new MatrixCache(config.vectorMemoryLimitBytes, config.vectorThreads)
 
   const rolesOver = (access: Access): RolesOf<SqliteRole> => ({
     vector: createVectorRole(access, cache),
@@ -74,7 +74,7 @@ const createBackend = (config: SqliteConfig): SqliteBackend => {
     },
     close: async () => {
       await connection.close()
-      cache.clear()
+      cache.close()
     },
     unitOfWork,
   }

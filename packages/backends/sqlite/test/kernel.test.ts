@@ -98,7 +98,7 @@ describe.each([
   })
 
   it('keeps to its memory limit', () => {
-    const bytes = matrixBytes(32, 2048)
+    const bytes = matrixBytes(32, 2048, 1)
     const matrix = new CodeMatrix(32, 'cosine', bytes, kernel())
     matrix.reserve(2048)
     expect(() => matrix.reserve(2049)).toThrow(MatrixLimitError)

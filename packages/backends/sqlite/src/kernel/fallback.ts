@@ -11,6 +11,7 @@ export type Scan = (
   capacity: number,
   mode: number,
   backwards: boolean,
+  next: number,
 ) => number
 
 /** The signature of the kernel's `encode`. */
@@ -47,7 +48,7 @@ export const fallbackEncode = (memory: () => ArrayBufferLike): Encode => {
 /** `scan` of kernel/scan.ts in TypeScript, over the same memory: for runtimes without WebAssembly, and for the tests. */
 export const fallbackScan = (memory: () => ArrayBufferLike): Scan => {
   const { fround } = Math
-  return (base, blocks, stride, query, biasFactor, heap, capacity, mode, backwards) => {
+  return (base, blocks, stride, query, biasFactor, heap, capacity, mode, backwards, next) => {
     const buffer = memory()
     const codes = new Int8Array(buffer)
     const mask = new Uint8Array(buffer)
@@ -98,7 +99,7 @@ export const fallbackScan = (memory: () => ArrayBufferLike): Scan => {
       }
     }
 
-    for (let i = 0; i < blocks; i++) {
+    for (let i = Atomics.add(slots, next / 4, 1); i < blocks; i = Atomics.add(slots, next / 4, 1)) {
       const n = backwards ? blocks - 1 - i : i
       const block = base + n * blockBytes(stride)
       for (let row = 0; row < blockRows; row++) {

@@ -24,3 +24,10 @@ export const scaleAt = (row: number, stride: number): number => groupOf(row, str
 export const biasAt = (row: number, stride: number): number => scaleAt(row, stride) + biasOffset
 /** The first 16 codes of a row; the next 16 follow 64 bytes later. */
 export const codesAt = (row: number, stride: number): number => groupOf(row, stride) + codesOffset + (row & 3) * 16
+
+/** Most candidates one scan returns. */
+export const maxCandidates = 8192
+
+// A memory starts with the counter of blocks taken, and a heap of candidates for each thread.
+export const counterAt = 0
+export const heapAt = (thread: number): number => 64 + thread * maxCandidates * 8

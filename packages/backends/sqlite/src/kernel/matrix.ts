@@ -1,15 +1,23 @@
 import { encodeQuery, type Metric, outlierBias, rowFactors } from './encode.js'
 import { createKernel, type Kernel } from './kernel.js'
-import { biasAt, blockBytes, blockRows, chunkBytes, codesAt, maskBytes, scaleAt, strideOf } from './layout.js'
+import {
+  biasAt,
+  blockBytes,
+  blockRows,
+  chunkBytes,
+  codesAt,
+  heapAt,
+  maskBytes,
+  maxCandidates,
+  scaleAt,
+  strideOf,
+} from './layout.js'
 
-/** Most candidates one scan returns. */
-export const maxCandidates = 8192
-
-// The memory starts with the heap of candidates, the results of `encode`, a vector's floats, and a query's codes.
-const encodedAt = maxCandidates * 8
-const floatsAt = encodedAt + 16
-const queryAt = (stride: number): number => floatsAt + stride * 4
-const blocksAt = (stride: number): number => queryAt(stride) + stride * 2
+// After the heaps of candidates come the results of `encode`, a vector's floats, and a query's codes, then the blocks.
+const encodedAt = (threads: number): number => heapAt(threads)
+const floatsAt = (threads: number): number => encodedAt(threads) + 16
+const queryAt = (threads: number, stride: number): number => floatsAt(threads) + stride * 4
+const blocksAt = (threads: number, stride: number): number => queryAt(threads, stride) + stride * 2
 
 /** A matrix would grow beyond its limit: the caller scans by SQL instead. */
 export class MatrixLimitError extends Error {}
@@ -21,10 +29,10 @@ export interface Candidates {
   readonly scores: Float64Array
 }
 
-/** Bytes a matrix of `slots` slots takes. */
-export const matrixBytes = (dimensions: number, slots: number): number => {
+/** Bytes a matrix of `slots` slots takes, scanned by so many threads. */
+export const matrixBytes = (dimensions: number, slots: number, threads: number): number => {
   const stride = strideOf(dimensions)
-  return blocksAt(stride) + Math.ceil(slots / blockRows) * blockBytes(stride)
+  return blocksAt(threads, stride) + Math.ceil(slots / blockRows) * blockBytes(stride)
 }
 
 /**
@@ -51,7 +59,7 @@ export class CodeMatrix {
     this.#metric = metric
     this.#stride = strideOf(dimensions)
     this.#blockBytes = blockBytes(this.#stride)
-    this.#base = blocksAt(this.#stride)
+    this.#base = blocksAt(kernel.threads, this.#stride)
     this.#limit = limitBytes
     if (this.#base > limitBytes) throw new MatrixLimitError()
     kernel.reserve(this.#base)
@@ -63,6 +71,11 @@ export class CodeMatrix {
   /** Memory in use, in bytes. */
   get bytes(): number {
     return this.#bytes.byteLength
+  }
+
+  /** Threads that scan it. */
+  get threads(): number {
+    return this.#kernel.threads
   }
 
   /** Rows the codes can't represent (norms beyond 1e±12): to be compared exactly in every query. */
@@ -95,11 +108,13 @@ export class CodeMatrix {
     const block = this.#block(Math.floor(slot / blockRows))
     const row = slot % blockRows
     const floats = this.#floats
-    floats.set(vector, floatsAt / 4)
-    floats.fill(0, floatsAt / 4 + vector.length, floatsAt / 4 + this.#stride)
-    this.#kernel.encode(floatsAt, this.#stride, block + codesAt(row, this.#stride), encodedAt)
-    const squares = this.#doubles[encodedAt / 8] as number
-    const { scale, bias } = rowFactors(squares, floats[encodedAt / 4 + 2] as number, this.#metric)
+    const source = floatsAt(this.#kernel.threads)
+    const encoded = encodedAt(this.#kernel.threads)
+    floats.set(vector, source / 4)
+    floats.fill(0, source / 4 + vector.length, source / 4 + this.#stride)
+    this.#kernel.encode(source, this.#stride, block + codesAt(row, this.#stride), encoded)
+    const squares = this.#doubles[encoded / 8] as number
+    const { scale, bias } = rowFactors(squares, floats[encoded / 4 + 2] as number, this.#metric)
     floats[(block + scaleAt(row, this.#stride)) / 4] = scale
     floats[(block + biasAt(row, this.#stride)) / 4] = bias
     if (bias === outlierBias) this.#outliers.add(slot)
@@ -138,32 +153,42 @@ export class CodeMatrix {
    * Undefined where the codes can't represent the query.
    */
   candidates(query: Float32Array, count: number, among?: Int32Array): Candidates | undefined {
-    const target = new Int16Array(this.#bytes.buffer, queryAt(this.#stride), this.#stride)
-    const encoded = encodeQuery(target, query, this.#metric)
+    const at = queryAt(this.#kernel.threads, this.#stride)
+    const encoded = encodeQuery(new Int16Array(this.#bytes.buffer, at, this.#stride), query, this.#metric)
     if (encoded === undefined) return undefined
     const capacity = Math.min(count, maxCandidates)
-    const mode = among === undefined ? 0 : this.#mask(among)
-    const length = this.#kernel.scan(
-      this.#base,
-      this.#blocks,
-      this.#stride,
-      queryAt(this.#stride),
-      encoded.biasFactor,
-      0,
+    const lengths = this.#kernel.scan({
+      base: this.#base,
+      blocks: this.#blocks,
+      stride: this.#stride,
+      query: at,
+      biasFactor: encoded.biasFactor,
       capacity,
-      mode,
-      this.#backwards,
-    )
+      mode: among === undefined ? 0 : this.#mask(among),
+      backwards: this.#backwards,
+    })
     // Scans that change direction find in the processor's cache what the one before read last.
     this.#backwards = !this.#backwards
-    const order = Array.from({ length }, (_, i) => i)
-    const scoreOf = (i: number): number => this.#floats[2 * i] as number
-    const heapSlots = new Int32Array(this.#bytes.buffer, 0, 2 * length)
-    order.sort((a, b) => scoreOf(b) - scoreOf(a) || (heapSlots[2 * a + 1] as number) - (heapSlots[2 * b + 1] as number))
+    const found = lengths.flatMap((length, thread) => this.#heap(thread, length))
+    const best = found.sort((a, b) => b.score - a.score || a.slot - b.slot).slice(0, capacity)
     return {
-      slots: Int32Array.from(order, (i) => heapSlots[2 * i + 1] as number),
-      scores: Float64Array.from(order, (i) => scoreOf(i) * encoded.unit),
+      slots: Int32Array.from(best, ({ slot }) => slot),
+      scores: Float64Array.from(best, ({ score }) => score * encoded.unit),
     }
+  }
+
+  /** Lets go of the memory; the matrix is not used any more. */
+  release(): void {
+    this.#kernel.release()
+  }
+
+  #heap(thread: number, length: number): { score: number; slot: number }[] {
+    const at = heapAt(thread)
+    const slots = new Int32Array(this.#bytes.buffer, at, 2 * length)
+    return Array.from({ length }, (_, i) => ({
+      score: this.#floats[at / 4 + 2 * i] as number,
+      slot: slots[2 * i + 1] as number,
+    }))
   }
 
   #empty(block: number, row: number): void {
@@ -188,6 +213,3 @@ export class CodeMatrix {
     return among.length < slots / 10 ? 2 : 1
   }
 }
-
-/** Bytes of one persisted chunk of a collection with `dimensions`. */
-export const chunkBytesFor = (dimensions: number): number => chunkBytes(strideOf(dimensions))

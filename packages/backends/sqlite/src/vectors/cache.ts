@@ -1,5 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { blockRows } from '../kernel/layout.js'
+import type { Metric } from '../kernel/encode.js'
+import { maxHelpers, ScanHelpers } from '../kernel/helpers.js'
+import { createKernel, helpBytes, isWasmUsable } from '../kernel/kernel.js'
+import { blockRows, counterAt, heapAt } from '../kernel/layout.js'
 import { CodeMatrix, MatrixLimitError, matrixBytes } from '../kernel/matrix.js'
 import type { Session } from '../session.js'
 import { changesAfter } from './change-log.js'
@@ -39,9 +42,13 @@ export class MatrixCache {
   /** Least recently used first. */
   readonly #entries = new Map<number, Entry>()
   readonly #loading = new Map<number, Promise<void>>()
+  readonly #threads: number
+  #helpers: ScanHelpers | undefined
 
-  constructor(limitBytes: number) {
+  /** `threads` scan, the main one included. */
+  constructor(limitBytes: number, threads: number) {
     this.#limit = limitBytes
+    this.#threads = isWasmUsable() ? Math.min(threads, maxHelpers + 1) : 1
   }
 
   /** Memory in use, in bytes. */
@@ -51,30 +58,36 @@ export class MatrixCache {
     return sum
   }
 
-  clear(): void {
+  /** Drops all matrices, and ends the threads. */
+  close(): void {
     this.#entries.clear()
+    this.#helpers?.close()
+    this.#helpers = undefined
   }
 
   /** The matrix as of the given state, brought up to date with what has changed. Runs on the snapshot of that state. */
   current(session: Session, space: VectorSpace, state: VectorState): Entry | Unloaded {
-    if (matrixBytes(space.definition.dimensions, state.high) > this.#limit) {
-      this.#entries.delete(space.id)
+    if (matrixBytes(space.definition.dimensions, state.high, this.#threads) > this.#limit) {
+      this.#drop(space.id)
       return 'too large'
     }
     const entry = this.#entries.get(space.id)
     if (!entry) return 'load'
-    // Moves it to the end: the most recently used.
-    this.#entries.delete(space.id)
     if (entry.seq < state.seq) {
-      if (entry.seq < state.floor) return 'load'
-      try {
-        if (!catchUp(session, space, entry)) return 'load'
-        entry.seq = state.seq
-      } catch (error) {
-        if (error instanceof MatrixLimitError) return 'too large'
-        throw error
+      const upToDate = entry.seq >= state.floor && this.#catchUp(session, space, entry)
+      if (upToDate !== true) {
+        this.#drop(space.id)
+        return upToDate === false ? 'load' : upToDate
+      }
+      entry.seq = state.seq
+      if (entry.matrix.threads < this.#threads && entry.matrix.bytes >= 2 * helpBytes) {
+        // It was loaded while it was small, for one thread.
+        this.#drop(space.id)
+        return 'load'
       }
     }
+    // Moves it to the end: the most recently used.
+    this.#entries.delete(space.id)
     this.#entries.set(space.id, entry)
     this.#makeRoom(0, space.id)
     return entry
@@ -90,6 +103,17 @@ export class MatrixCache {
     return loading
   }
 
+  #catchUp(session: Session, space: VectorSpace, entry: Entry): boolean | 'too large' {
+    try {
+      return catchUp(session, space, entry)
+    } catch (error) {
+      // Half of the changes are in it: whatever went wrong, it is of no more use.
+      if (error instanceof MatrixLimitError) return 'too large'
+      this.#drop(space.id)
+      throw error
+    }
+  }
+
   async #load(session: Session, space: VectorSpace): Promise<void> {
     const tables = vectorTables(space)
     const { dimensions, metric } = space.definition
@@ -98,8 +122,9 @@ export class MatrixCache {
       return state && { high: state.high, last: session.get(`SELECT max(chunk) AS last FROM ${tables.codes}`)?.last }
     })
     if (!begin) return
-    this.#makeRoom(matrixBytes(dimensions, begin.high), space.id)
-    const matrix = new CodeMatrix(dimensions, metric, this.#limit)
+    this.#makeRoom(matrixBytes(dimensions, begin.high, this.#threads), space.id)
+    const isLarge = matrixBytes(dimensions, begin.high, 1) >= helpBytes
+    const matrix = this.#newMatrix(dimensions, metric, isLarge)
     const seqs = new Map<number, number>()
     const loadChunks = (where: string, ...params: number[]): void => {
       for (const row of session.all(`SELECT chunk, seq, codes FROM ${tables.codes} ${where}`, ...params)) {
@@ -131,13 +156,27 @@ export class MatrixCache {
           if (seq > (seqs.get(Math.floor(slot / blockRows)) ?? -1)) changed.add(slot)
         })
         readRows(session, space, matrix, changed)
+        this.#drop(space.id)
         this.#entries.set(space.id, { matrix, seq: state.seq, filters: new Map() })
       })
     } catch (error) {
       // It has grown too large while it was loaded; `current` will say so.
       if (!(error instanceof MatrixLimitError)) throw error
+    } finally {
+      if (this.#entries.get(space.id)?.matrix !== matrix) matrix.release()
     }
     this.#makeRoom(0, space.id)
+  }
+
+  #drop(id: number): void {
+    this.#entries.get(id)?.matrix.release()
+    this.#entries.delete(id)
+  }
+
+  #newMatrix(dimensions: number, metric: Metric, isLarge: boolean): CodeMatrix {
+    // Threads are started for the first collection that is worth it.
+    if (isLarge && this.#threads > 1) this.#helpers ??= new ScanHelpers(this.#threads - 1, heapAt, counterAt)
+    return new CodeMatrix(dimensions, metric, this.#limit, createKernel(isLarge ? this.#helpers : undefined))
   }
 
   /** Drops the least recently used matrices until `bytes` more fit; never the one in use. */
@@ -146,7 +185,7 @@ export class MatrixCache {
     for (const [id, { matrix }] of this.#entries) {
       if (room >= 0) return
       if (id === inUse) continue
-      this.#entries.delete(id)
+      this.#drop(id)
       room += matrix.bytes
     }
   }

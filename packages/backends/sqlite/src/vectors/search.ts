@@ -1,5 +1,5 @@
 import type { CompiledFilter } from '../filter.js'
-import { maxCandidates } from '../kernel/matrix.js'
+import { maxCandidates } from '../kernel/layout.js'
 import type { Session } from '../session.js'
 import type { Entry, KnownFilter } from './cache.js'
 import { type Scored, scorer } from './score.js'
