@@ -1,16 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  abortError,
   type CallOptions,
+  CallsUnderWay,
   checkScope,
   type ProbeResult,
   type RoleName,
   type Scope,
   throwIfAborted,
+  untilAborted,
   VeritasError,
 } from '@veritas-db/core/contract'
 import type { Dispatcher } from 'undici'
 import type { CozoConfig } from './config.js'
-import { abortError, CozoError, type ErrorContext, isContention, toVeritasError } from './errors.js'
+import { CozoError, type ErrorContext, isContention, toVeritasError } from './errors.js'
 
 /** What a parameter of a script may be. */
 export type Parameters = Readonly<Record<string, unknown>>
@@ -48,7 +51,7 @@ export class Connection {
   readonly #path: string
   readonly #poolSize: number
   readonly #queryTimeoutMs: number
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #running = new CallsUnderWay()
   /** The last write of each relation that was begun here. */
   readonly #queues = new Map<string, Promise<unknown>>()
   #dispatcher: Dispatcher | undefined
@@ -75,7 +78,7 @@ export class Connection {
       await this.#release()
       throw toVeritasError(error, { target: this.target, operation: 'connect' })
     })
-    return abortable(this.#opening, signal)
+    return untilAborted(this.#opening, signal)
   }
 
   async #open(prepare: () => Promise<void>): Promise<void> {
@@ -107,8 +110,9 @@ export class Connection {
   }
 
   async #close(): Promise<void> {
-    await this.#opening?.catch(() => undefined)
-    await Promise.allSettled([...this.#running])
+    // Whoever called has the error of what fails.
+    await Promise.allSettled([this.#opening])
+    await this.#running.ended()
     await this.#release()
   }
 
@@ -174,7 +178,8 @@ export class Connection {
   async serially<T>(relation: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     const before = this.#queues.get(relation)
     const run = async (): Promise<T> => {
-      await before?.catch(() => undefined)
+      // Its caller has its error.
+      await Promise.allSettled([before])
       throwIfAborted(signal)
       return work()
     }
@@ -213,20 +218,14 @@ export class Connection {
       const text = await body.text()
       return readAnswer(statusCode, text, headers['retry-after'])
     } catch (error) {
-      if (signal?.aborted) throw abortError(signal, write)
+      if (signal?.aborted) throw abortError(signal, { outcome: write ? 'unknown' : 'not-applied' })
       throw error
     }
   }
 
   #track<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closing) return Promise.reject(closedError())
-    const promise = work()
-    this.#running.add(promise)
-    const forget = (): void => {
-      this.#running.delete(promise)
-    }
-    promise.then(forget, forget)
-    return promise
+    return this.#running.add(work())
   }
 }
 
@@ -260,21 +259,6 @@ const causeOf = (display: string): string => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the colours of a terminal are what is taken out
   const plain = display.replace(/\u001b\[[0-9;]*m/g, '')
   return [...plain.matchAll(/[├╰]─▶ (.+)/g)].map((match) => match[1]?.trim()).join(': ')
-}
-
-/** Ends the wait for `promise` when the signal fires. */
-const abortable = async <T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
-  if (!signal) return promise
-  let stop = (): void => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(abortError(signal, false))
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
 }
 
 const closedError = (): VeritasError =>

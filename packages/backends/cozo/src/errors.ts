@@ -129,13 +129,6 @@ export const toVeritasError = (error: unknown, context: ErrorContext = {}): Veri
   })
 }
 
-/** The error of a call whose signal fired while it was under way: a write may have been applied all the same. */
-export const abortError = ({ reason }: AbortSignal, write: boolean): VeritasError => {
-  const outcome = write ? ({ outcome: 'unknown' } as const) : {}
-  if (VeritasError.is(reason)) return VeritasError.from(reason, outcome)
-  return new VeritasError({ code: 'ABORTED', message: 'The operation was aborted.', cause: reason, ...outcome })
-}
-
 /** The error of a call on something that was never ensured. */
 export const missing = (what: string, ensure: string): VeritasError =>
   new VeritasError({ code: 'NOT_FOUND', message: `${what} is not there: make it with ${ensure} first.` })

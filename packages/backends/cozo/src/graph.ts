@@ -1,23 +1,31 @@
 import {
+  checkEdge,
+  checkLimit,
   checkName,
+  checkNode,
   type EdgeRecord,
   type FilterNode,
   FULL_FILTER,
+  foreignCursor,
   type GraphCapabilities,
   type GraphRole,
   type GraphSchema,
   invalid,
   isMatchAll,
+  issuesOf,
   type Key,
   type NodeRecord,
+  pageOf,
   type RecordHead,
+  readCursor,
+  refuseMistakes,
   type ScanOptions,
   type ScopedOptions,
+  textAt,
   throwIfAborted,
 } from '@veritas-db/core/contract'
 import { freshRule, limits, writeBatches } from './batches.js'
 import { type Catalog, changesText, type Definition, plainScope, type Space } from './catalog.js'
-import { checkAll, checkEdge, checkLimit, checkNode, issuesOf } from './checks.js'
 import type { Connection } from './connection.js'
 import { missing } from './errors.js'
 import { compileFilter } from './filter.js'
@@ -34,7 +42,6 @@ import {
 } from './graph/model.js'
 import { findPath, readEdges, walkRules } from './graph/walk.js'
 import { keysAtOnce, splitEvery } from './lists.js'
-import { cursorText, pageOf, readCursor } from './pages.js'
 import { rawLanguage, runRaw } from './raw.js'
 import { Bindings, block } from './script.js'
 import { createTextIndex, gatherAll, gatherTexts, hitRules, textOf, wordsOf } from './text.js'
@@ -81,13 +88,11 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
     call('scanNodes', options, async () => {
       const { relations } = await graphOf(options)
       const limit = options.limit ?? 1000
-      checkLimit(limit)
+      checkLimit(limit, 'limit')
       const keysOnly = options.fields === 'keys'
       const bindings = new Bindings()
       const after =
-        options.cursor === undefined
-          ? ''
-          : `, k > ${bindings.add(cursorText(readCursor(options.cursor, ['key']), 'key'))}`
+        options.cursor === undefined ? '' : `, k > ${bindings.add(textAt(readCursor(options.cursor, 1), 0))}`
       // The key comes first, and the relation is read in its order, so that `:limit` ends the reading.
       const rows = await connection.read(
         `?[${keysOnly ? 'k, v' : nodeColumns}] := *${relations.nodes}{${nodeColumns}, j}${after}${where(options.filter, true, bindings)} :limit ${limit + 1}`,
@@ -97,7 +102,7 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
       return pageOf<readonly unknown[], RecordHead | NodeRecord>(
         rows,
         limit,
-        ([k]) => ({ key: k as string }),
+        ([k]) => [k as string],
         keysOnly ? toHead : toNode,
       )
     })) as GraphRole['scanNodes']
@@ -139,7 +144,7 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
       call('upsertNodes', options, async () => {
         const { space, relations } = await graphOf(options)
         const { nodes, mode = 'replace', signal } = options
-        checkAll(nodes, checkNode)
+        refuseMistakes(nodes, checkNode)
         const rows = new Map(nodes.map((node) => [node, storeNode(node)]))
         const text = textOf(space.definition.text)
         const script = upsertScript(relations, mode, text.length > 0)
@@ -198,7 +203,7 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
       call('findNodes', options, async () => {
         const { space, relations } = await graphOf(options)
         const { label, filter, text, placeholders, limit, signal } = options
-        checkLimit(limit)
+        checkLimit(limit, 'limit')
         if (limit === 0) return []
         const bindings = new Bindings()
         const words = text === undefined ? undefined : wordsOf(text)
@@ -250,7 +255,7 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
         const { starts, edgeTypes, direction = 'out', filter, placeholders, limit, signal } = options
         const depth = options.depth ?? { min: 1, max: 1 }
         checkDepth(depth.min, depth.max)
-        checkLimit(limit)
+        checkLimit(limit, 'limit')
         const { relations } = await graphOf(options)
         if (starts.length === 0 || limit === 0 || depth.max === 0) return []
         const bindings = new Bindings()
@@ -289,7 +294,7 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
       call('scanEdges', options, async () => {
         const { relations } = await graphOf(options)
         const limit = options.limit ?? 1000
-        checkLimit(limit)
+        checkLimit(limit, 'limit')
         const bindings = new Bindings()
         const rows = await connection.read(
           `?[${edgeColumns}] := *${relations.edges}{${edgeColumns}}${afterEdge(options.cursor, bindings)} :limit ${limit + 1}`,
@@ -299,7 +304,7 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
         return pageOf(
           rows,
           limit,
-          ([s, y, t, o]) => ({ s: s as string, y: y as string, t: t as string, o: o as number }),
+          ([s, y, t, o]) => [s as string, y as string, t as string, o as number],
           (row): EdgeRecord => toEdge(row),
         )
       }),
@@ -325,10 +330,11 @@ const relationNamed = (relations: Relations, name: string): string => {
 /** The condition that a page of edges starts with, in order of (source, type, target, ordinal). */
 const afterEdge = (cursor: string | undefined, bindings: Bindings): string => {
   if (cursor === undefined) return ''
-  const position = readCursor(cursor, ['s', 'y', 't', 'o'])
-  if (typeof position.o !== 'number') throw invalid('cursor', 'is not one that an earlier page gave')
-  const [s, y, t] = ['s', 'y', 't'].map((field) => bindings.add(cursorText(position, field)))
-  const o = bindings.add(position.o)
+  const position = readCursor(cursor, 4)
+  const ordinal = position?.[3]
+  if (typeof ordinal !== 'number') throw foreignCursor()
+  const [s, y, t] = [0, 1, 2].map((place) => bindings.add(textAt(position, place)))
+  const o = bindings.add(ordinal)
   // The first condition is a bound of the key, which tells the server where to begin.
   return `, s >= ${s}, (s > ${s} || y > ${y} || (y == ${y} && (t > ${t} || (t == ${t} && o > ${o}))))`
 }

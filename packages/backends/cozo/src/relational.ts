@@ -1,32 +1,38 @@
 import { createHash } from 'node:crypto'
 import {
+  checkLimit,
   checkName,
+  checkRow,
   type FieldType,
   type FilterNode,
   FULL_FILTER,
   invalid,
   isMatchAll,
+  issuesOf,
   type Key,
   type Metadata,
+  type Position,
+  pageOf,
   type RecordHead,
   type RelationalCapabilities,
   type RelationalRole,
   type RowRecord,
+  readCursor,
+  refuseMistakes,
   type ScanOptions,
   type TableDefinition,
   type TableOptions,
+  textAt,
   throwIfAborted,
   type Version,
 } from '@veritas-db/core/contract'
 import { limits, writeBatches } from './batches.js'
 import { type Catalog, changesText, conflict, type Definition, plainScope, type Space } from './catalog.js'
-import { checkAll, checkLimit, checkRow, issuesOf } from './checks.js'
 import type { Connection } from './connection.js'
 import { missing, refuse } from './errors.js'
 import { decodeRow, encodeFields, encodeRest, numberText } from './fields.js'
 import { compileFilter } from './filter.js'
 import { keysAtOnce, splitEvery } from './lists.js'
-import { cursorText, pageOf, readCursor } from './pages.js'
 import { rawLanguage, runRaw } from './raw.js'
 import { after, deleteScript, positionOf, tableStatements, upsertScript } from './relational/scripts.js'
 import { Bindings } from './script.js'
@@ -140,7 +146,7 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
     call('scan', options, async () => {
       const space = await tableOf(options)
       const limit = options.limit ?? 1000
-      checkLimit(limit)
+      checkLimit(limit, 'limit')
       const keysOnly = options.fields === 'keys'
       const bindings = new Bindings()
       const answer = keysOnly ? { head: 'k, v', bind: '', read: toHead } : reader(space, options.columns, bindings)
@@ -149,12 +155,7 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
         bindings.values,
         options.signal,
       )
-      return pageOf<readonly unknown[], RecordHead | RowRecord>(
-        rows,
-        limit,
-        ([k]) => ({ key: k as string }),
-        answer.read,
-      )
+      return pageOf<readonly unknown[], RecordHead | RowRecord>(rows, limit, ([k]) => [k as string], answer.read)
     })) as RelationalRole['scan']
 
   /** A query for rows in order of key. The key comes first, and the relation is read in its order, so that `:limit` ends the reading. */
@@ -166,7 +167,7 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
     limit: number,
     bindings: Bindings,
   ): string => {
-    const after = cursor === undefined ? '' : `, k > ${bindings.add(cursorText(readCursor(cursor, ['key']), 'key'))}`
+    const after = cursor === undefined ? '' : `, k > ${bindings.add(textAt(readCursor(cursor, 1), 0))}`
     return `?[${head}] := *${space.name}{k, v, d, m, j}${after}${conditions} :limit ${limit + 1}`
   }
 
@@ -208,7 +209,7 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
           records.every((r) => Object.keys(r.values ?? {}).every((column) => Object.hasOwn(columnsOf(found), column))),
         )
         const columns = Object.fromEntries(Object.entries(columnsOf(space)).map(([column, type]) => [column, { type }]))
-        checkAll(records, (record) => checkRow(record, columns))
+        refuseMistakes(records, (record) => checkRow(record, columns))
         const script = upsertScript(space, mode)
         const rows = new Map<RowRecord, StoredRow>(records.map((record) => [record, store(record)]))
         const outcomes = await writeBatches(
@@ -247,14 +248,14 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
     find: (options) =>
       call('find', options, async () => {
         const { order, limit, cursor, signal, columns, filter } = options
-        checkLimit(limit)
+        checkLimit(limit, 'limit')
         const space = await tableOf(options, (found) => !order || Object.hasOwn(columnsOf(found), order.column))
         const bindings = new Bindings()
         const { head, bind, read } = reader(space, columns, bindings)
         if (!order) {
           const script = keyOrder(space, head, bind + where(filter, bindings), cursor, limit, bindings)
           const rows = await connection.read(script, bindings.values, signal)
-          return pageOf(rows, limit, ([k]) => ({ key: k as string }), read)
+          return pageOf(rows, limit, ([k]) => [k as string], read)
         }
         const type = Object.hasOwn(columnsOf(space), order.column) ? columnsOf(space)[order.column] : undefined
         if (type === undefined) throw invalid('order.column', `${JSON.stringify(order.column)} is no declared column`)
@@ -271,10 +272,10 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
           bindings.values,
           signal,
         )
-        const position = ([x, k]: readonly unknown[]): Metadata => ({
-          value: typeof x === 'number' ? numberText(x) : ((x ?? null) as string | boolean | null),
-          key: k as string,
-        })
+        const position = ([x, k]: readonly unknown[]): Position => [
+          typeof x === 'number' ? numberText(x) : ((x ?? null) as string | boolean | null),
+          k as string,
+        ]
         return pageOf(rows, limit, position, ([, ...row]) => read(row))
       }),
 
@@ -315,7 +316,7 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
     searchText: (options) =>
       call('searchText', options, async () => {
         const space = await tableOf(options)
-        checkLimit(options.limit)
+        checkLimit(options.limit, 'limit')
         const words = wordsOf(options.query)
         const text = space.definition.text ?? []
         if (words.length === 0 || text.length === 0 || options.limit === 0) return []

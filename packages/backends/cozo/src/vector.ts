@@ -1,11 +1,17 @@
 import {
+  checkDimensions,
+  checkLimit,
   checkVector,
+  checkVectorPatch,
   encodeMetadata,
   FULL_FILTER,
   invalid,
   isMatchAll,
+  issuesOf,
   type Metric,
+  pageOf,
   type RecordHead,
+  refuseMistakes,
   type ScanOptions,
   type ScopedOptions,
   throwIfAborted,
@@ -18,13 +24,12 @@ import {
 } from '@veritas-db/core/contract'
 import { limits, vectorLimits, writeBatches } from './batches.js'
 import { type Catalog, conflict, type Definition, plainScope } from './catalog.js'
-import { checkAll, checkDirection, checkLimit, checkVectorRecord, issuesOf } from './checks.js'
+import { checkDirection, checkVectorRecord } from './checks.js'
 import type { CozoConfig } from './config.js'
 import type { Connection, Rows } from './connection.js'
 import { backendName, missing } from './errors.js'
 import { encodeFields } from './fields.js'
 import { keysAtOnce, splitEvery } from './lists.js'
-import { pageOf } from './pages.js'
 import { Bindings } from './script.js'
 import { hitRules, wordsOf } from './text.js'
 import {
@@ -83,7 +88,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
     call('scan', options, async () => {
       const { records, vectors } = await find(options)
       const limit = options.limit ?? 1000
-      checkLimit(limit)
+      checkLimit(limit, 'limit')
       const bindings = new Bindings()
       const conditions = after(options.cursor, bindings) + where(options.filter, bindings)
       const keysOnly = options.fields === 'keys'
@@ -98,7 +103,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
       return pageOf<readonly unknown[], RecordHead | VectorRecord>(
         rows,
         limit,
-        ([k, o]) => ({ key: k as string, ordinal: o as number }),
+        ([k, o]) => [k as string, o as number],
         keysOnly ? toHead : toRecord,
       )
     })) as VectorRole['scan']
@@ -183,7 +188,7 @@ near[k, o, dist] := wanted[w], ${search}${matching}
       call('upsert', options, async () => {
         const c = await find(options)
         const { records, mode = 'replace', signal } = options
-        checkAll(records, (record) => checkVectorRecord(record, c))
+        refuseMistakes(records, (record) => checkVectorRecord(record, c))
         const script = upsertScript(c, mode)
         const outcomes = await writeBatches(
           records,
@@ -297,7 +302,7 @@ at[k, o] := wanted[k], *${c.records}{k, o}
     searchText: (options) =>
       call('searchText', options, async () => {
         const c = await find(options)
-        checkLimit(options.limit)
+        checkLimit(options.limit, 'limit')
         const words = wordsOf(options.query)
         if (words.length === 0 || options.limit === 0) return []
         const bindings = new Bindings()
@@ -314,7 +319,7 @@ at[k, o] := wanted[k], *${c.records}{k, o}
     patch: (options) =>
       call('patch', options, async () => {
         const c = await find(options)
-        checkAll(options.records, checkPatch)
+        refuseMistakes(options.records, checkVectorPatch)
         const outcomes = await writeBatches(
           options.records,
           identity,
@@ -339,10 +344,6 @@ at[k, o] := wanted[k], *${c.records}{k, o}
 }
 
 const checkDefinition = (dimensions: number, metric: Metric): void => {
-  if (!Number.isSafeInteger(dimensions) || dimensions < 1 || dimensions > vectorCapabilities.maxDimensions)
-    throw invalid('dimensions', `needs a whole number from 1 to ${vectorCapabilities.maxDimensions}`)
+  checkDimensions(dimensions, vectorCapabilities.maxDimensions)
   if (!vectorCapabilities.metrics.includes(metric)) throw unsupported(backendName, 'vector', `the metric ${metric}`)
 }
-
-const checkPatch = ({ key, ordinal, version, metadata }: Parameters<VectorRole['patch']>[0]['records'][0]): void =>
-  checkVectorRecord({ key, ordinal, version, metadata, documentId: 'patch', vector: Float32Array.of(1) })

@@ -1,7 +1,7 @@
 import { type ErrorCode, VeritasError } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
 import { readAnswer } from '../src/connection.js'
-import { abortError, CozoError, isContention, toVeritasError } from '../src/errors.js'
+import { CozoError, isContention, toVeritasError } from '../src/errors.js'
 
 const transport = (code: string): Error => Object.assign(new Error(code), { code })
 
@@ -39,11 +39,9 @@ describe('native errors', () => {
     expect(toVeritasError(transport('ECONNRESET')).outcome).toBe('not-applied')
   })
 
-  it('stay what they are where they are VeritasErrors; an abort is ABORTED, and unknown for a write', () => {
+  it('stay what they are where they are VeritasErrors', () => {
     const late = new VeritasError({ code: 'TIMEOUT', message: 'late' })
     expect(toVeritasError(late, { operation: 'get' })).toMatchObject({ code: 'TIMEOUT', operation: 'get' })
-    expect(abortError(AbortSignal.abort(late), true)).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' })
-    expect(abortError(AbortSignal.abort(), false)).toMatchObject({ code: 'ABORTED', outcome: 'not-applied' })
   })
 
   it('tell two writes that met from other refusals', () => {

@@ -1,8 +1,11 @@
 import {
   APPLIED,
+  checkEdge,
+  checkEdgeSet,
   type EdgeRecord,
   type EdgeSet,
   type Outcome,
+  refuseMistakes,
   STALE,
   splitBatches,
   throwIfAborted,
@@ -11,7 +14,6 @@ import {
   VeritasError,
 } from '@veritas-db/core/contract'
 import { freshRule, limits } from '../batches.js'
-import { checkAll, checkEdge, checkSet } from '../checks.js'
 import type { Connection, Rows } from '../connection.js'
 import { block } from '../script.js'
 import { edgeName, type Relations, storeEdge } from './model.js'
@@ -31,7 +33,7 @@ export const upsertEdges = async (
   mode: UpsertMode,
   signal: AbortSignal | undefined,
 ): Promise<Outcome[]> => {
-  checkAll(edges, checkEdge)
+  refuseMistakes(edges, checkEdge)
   const unique = uniqueBatch(edges, edgeName, mode)
   const script = upsertScript(relations, mode)
   const outcomes: Outcome[] = []
@@ -69,7 +71,7 @@ export const replaceEdges = async (
   sets: readonly EdgeSet[],
   signal: AbortSignal | undefined,
 ): Promise<Outcome[]> => {
-  checkAll(sets, checkSet)
+  refuseMistakes(sets, checkEdgeSet)
   const unique = uniqueBatch(sets, (set) => set.source, 'ifNewer')
   const script = replaceScript(relations)
   const size = (set: EdgeSet): number => set.edges.reduce((sum, edge) => sum + edgeSize(edge), 100)

@@ -1,7 +1,6 @@
-import { type FieldType, invalid, type UpsertMode } from '@veritas-db/core/contract'
+import { type FieldType, readCursor, textAt, type UpsertMode } from '@veritas-db/core/contract'
 import { freshRule } from '../batches.js'
 import type { Definition, Space } from '../catalog.js'
-import { cursorText, readCursor } from '../pages.js'
 import { type Bindings, block } from '../script.js'
 import { createTextIndex, gatherTexts } from '../text.js'
 
@@ -42,10 +41,9 @@ export const positionOf = (type: FieldType, path: string): string => {
 
 /** The condition that a page in order of `x` starts with. Null comes first when ascending, last when descending. */
 export const after = (type: FieldType, down: boolean, cursor: string, bindings: Bindings): string => {
-  const position = readCursor(cursor, ['value', 'key'])
-  const key = bindings.add(cursorText(position, 'key'))
-  const value = position.value ?? null
-  if (typeof value === 'object' && value !== null) throw invalid('cursor', 'is not one that an earlier page gave')
+  const position = readCursor(cursor, 2)
+  const key = bindings.add(textAt(position, 1))
+  const value = position?.[0] ?? null
   if (value === null) return down ? `(is_null(x) && k > ${key})` : `(!is_null(x) || k > ${key})`
   const bound = bindings.add(value)
   const read = type === 'number' || type === 'date' ? `to_float(${bound})` : bound

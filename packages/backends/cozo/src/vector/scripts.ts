@@ -1,15 +1,16 @@
 import {
   type FilterNode,
-  invalid,
+  foreignCursor,
   isMatchAll,
   type Metric,
+  readCursor,
+  textAt,
   type UpsertMode,
   type VectorQuery,
 } from '@veritas-db/core/contract'
 import { freshRule } from '../batches.js'
 import type { CozoConfig } from '../config.js'
 import { compileFilter } from '../filter.js'
-import { cursorText, readCursor } from '../pages.js'
 import { type Bindings, block } from '../script.js'
 import { createTextIndex } from '../text.js'
 import { type Collection, distances, isIndexed } from './model.js'
@@ -41,10 +42,11 @@ export const included = ({
 /** The condition that a page in order of (key, ordinal) starts with; its first part tells the server where to begin. */
 export const after = (cursor: string | undefined, bindings: Bindings): string => {
   if (cursor === undefined) return ''
-  const position = readCursor(cursor, ['key', 'ordinal'])
-  if (typeof position.ordinal !== 'number') throw invalid('cursor', 'is not one that an earlier page gave')
-  const key = bindings.add(cursorText(position, 'key'))
-  return `, k >= ${key}, (k > ${key} || o > ${bindings.add(position.ordinal)})`
+  const position = readCursor(cursor, 2)
+  const ordinal = position?.[1]
+  if (typeof ordinal !== 'number') throw foreignCursor()
+  const key = bindings.add(textAt(position, 0))
+  return `, k >= ${key}, (k > ${key} || o > ${bindings.add(ordinal)})`
 }
 
 /** What makes the relations and indexes of a collection. */
