@@ -1,4 +1,4 @@
-import { throwIfAborted, VeritasError } from '@veritas-db/core/contract'
+import { abortError, CallsUnderWay, throwIfAborted, untilAborted, VeritasError } from '@veritas-db/core/contract'
 import type { AuthToken, Config, Driver, Session } from 'neo4j-driver'
 import type { Neo4jConfig } from './config.js'
 import type { Statement } from './cypher.js'
@@ -46,7 +46,7 @@ export class Connection implements Access {
   readonly #config: Neo4jConfig
   readonly #poolSize: number | undefined
   readonly #queryTimeoutMs: number | undefined
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #running = new CallsUnderWay()
   #connecting: Promise<void> | undefined
   #driver: Driver | undefined
   #module: Neo4jModule | undefined
@@ -67,19 +67,13 @@ export class Connection implements Access {
       this.#connecting = undefined
       throw error
     })
-    await abortable(this.#connecting, signal)
+    await untilAborted(this.#connecting, signal)
   }
 
   /** Runs one call from the outside, however many steps it takes: `close` waits for it. */
   call<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(closedError())
-    const running = work()
-    this.#running.add(running)
-    const forget = (): void => {
-      this.#running.delete(running)
-    }
-    running.then(forget, forget)
-    return running
+    return this.#running.add(work())
   }
 
   /** What the server calls itself, such as `Neo4j/5.26.12`. */
@@ -160,6 +154,7 @@ export class Connection implements Access {
   changeSchema(signal: AbortSignal | undefined, statements: readonly string[]): Promise<void> {
     const before = schemaChanges.get(this.engineId) ?? Promise.resolve()
     const change = before.then(() => this.#changeSchema(signal, statements))
+    // Its caller gets the error; the next only waits.
     const done = change.catch(() => undefined)
     schemaChanges.set(this.engineId, done)
     done.then(() => {
@@ -192,7 +187,7 @@ export class Connection implements Access {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...(this.#connecting ? [this.#connecting] : []), ...this.#running])
+    await Promise.allSettled([this.#connecting, this.#running.ended()])
     const driver = this.#driver
     this.#driver = undefined
     if (driver && !this.#config.client) await driver.close()
@@ -209,7 +204,7 @@ export class Connection implements Access {
       const verified = driver.verifyConnectivity(database === undefined ? {} : { database })
       await limited(verified, connectTimeoutMs, this.server)
     } catch (error) {
-      // The driver may be waiting for the very answer that did not come.
+      // Not waited for: the driver may be waiting for the very answer that did not come, and the first error is the one to tell.
       if (driver && !client) driver.close().catch(() => undefined)
       const mapped = toVeritasError(error, this.server)
       if (VeritasError.is(mapped)) throw mapped
@@ -265,7 +260,7 @@ export class Connection implements Access {
       ...(database !== undefined && { database }),
     })
     try {
-      return await abortable(work(session), signal)
+      return await untilAborted(work(session), signal, inFlight)
     } catch (error) {
       throw toVeritasError(error, this.server)
     } finally {
@@ -281,26 +276,8 @@ const clientId = (client: Driver): string => {
   return `client:${process.pid}:${id}`
 }
 
-/** Ends with ABORTED as soon as the signal fires, whatever the promise does. */
-const abortable = async <T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
-  if (!signal) return promise
-  let onAbort = (): void => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => {
-      const cause: unknown = signal.reason
-      const message = 'The operation was aborted.'
-      reject(VeritasError.is(cause) ? cause : new VeritasError({ code: 'ABORTED', outcome: 'unknown', message, cause }))
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    // Nobody else waits for it after an abort.
-    promise.catch(() => undefined)
-  }
-}
+/** Where the signal fired, a statement may have reached the server: it may have been carried out. */
+const inFlight = (signal: AbortSignal): VeritasError => abortError(signal, { outcome: 'unknown' })
 
 const limited = async <T>(promise: Promise<T>, limitMs: number, server: string): Promise<T> => {
   let timer: NodeJS.Timeout | undefined
@@ -314,7 +291,6 @@ const limited = async <T>(promise: Promise<T>, limitMs: number, server: string):
     return await Promise.race([promise, late])
   } finally {
     clearTimeout(timer)
-    promise.catch(() => undefined)
   }
 }
 

@@ -2,7 +2,6 @@ import {
   decodeMetadata,
   type FilterNode,
   FULL_FILTER,
-  invalid,
   type Limits,
   type Metadata,
   type RoleCapabilities,
@@ -38,11 +37,6 @@ export const filterOn = (
   filter === undefined
     ? { text: 'true', parameters: {} }
     : compileFilter(filter, alias, dialect, connection.toNativeDate)
-
-/** Checks how many records are wanted. @throws VeritasError VALIDATION */
-export const checkLimit = (limit: number, path: string): void => {
-  if (!Number.isSafeInteger(limit) || limit < 0) throw invalid(path, 'needs a whole number of at least 0')
-}
 
 /** Metadata out of its sidecar; nodes that somebody else made have none. */
 export const metadataOf = (json: unknown): Metadata => {

@@ -1,22 +1,27 @@
 import {
-  asKey,
+  checkEdge,
+  checkEdgeSet,
+  checkLimit,
   checkName,
   type DeleteResult,
   type EdgeRecord,
   type EdgeSet,
   type FilterNode,
+  foreignCursor,
   type GraphCapabilities,
   type GraphRole,
   type GraphSchema,
-  invalid,
+  issuesOf,
   type Key,
   type Neighbor,
   type NodeRecord,
   type Page,
   type Path,
+  pageOf,
   type ReadOptions,
   type RecordHead,
   type RecordIssue,
+  refuseMistakes,
   type ScanOptions,
   type Scope,
   type ScopedOptions,
@@ -25,14 +30,14 @@ import {
   type Version,
   type WriteResult,
 } from '@veritas-db/core/contract'
-import { checkEdge, checkNode, refuseIssues } from './check.js'
+import { checkNode } from './check.js'
 import type { Access, Row } from './connection.js'
 import { integer, quote, scopeLabel, toNumber } from './cypher.js'
-import { checkLimit, common, type Environment, filterOn, textQuery } from './environment.js'
+import { common, type Environment, filterOn, textQuery } from './environment.js'
 import { type Guard, guardFor, refuse } from './errors.js'
 import { deleteEdges, replaceEdges, typePattern, upsertEdges } from './graph/edges.js'
 import { deleteNodes, upsertNodes } from './graph/nodes.js'
-import { column, edgeMap, nodeMap, readCursor, toEdge, toNode } from './graph/records.js'
+import { column, edgeMap, edgePlace, nodeMap, readEdgePlace, toEdge, toNode } from './graph/records.js'
 import { MAX_DEPTH, shortestPath, walk } from './graph/walk.js'
 import { fromAnswer, toParameter } from './raw.js'
 import { dropLabel, ensureGraph } from './schema.js'
@@ -64,8 +69,8 @@ export class Neo4jGraph implements GraphRole {
 
   // Bound to this object however it is called: it is handed on as a function.
   readonly check = (nodes: readonly NodeRecord[], edges: readonly EdgeRecord[]): readonly RecordIssue[] => [
-    ...nodes.flatMap((node, i) => checkNode(node, i, this.#environment.prefix)),
-    ...edges.flatMap((edge, i) => checkEdge(edge, nodes.length + i)),
+    ...issuesOf(nodes, (node) => checkNode(node, this.#environment.prefix)),
+    ...issuesOf(edges, checkEdge, nodes.length),
   ]
 
   ensureSchema(options: ScopedOptions & GraphSchema): Promise<void> {
@@ -92,7 +97,7 @@ export class Neo4jGraph implements GraphRole {
   ): Promise<WriteResult> {
     return this.#guard('upsertNodes', options, async () => {
       const label = await this.#prepared(options)
-      refuseIssues(this.check(options.nodes, []), 'nodes')
+      refuseMistakes(options.nodes, (node) => checkNode(node, this.#environment.prefix))
       const { nodes, mode = 'replace', signal } = options
       return { outcomes: await upsertNodes(this.#environment, this.#access, label, nodes, mode, signal) }
     })
@@ -103,7 +108,7 @@ export class Neo4jGraph implements GraphRole {
   ): Promise<WriteResult> {
     return this.#guard('upsertEdges', options, async () => {
       const label = await this.#prepared(options)
-      refuseIssues(this.check([], options.edges), 'edges')
+      refuseMistakes(options.edges, checkEdge)
       const { edges, mode = 'replace', signal } = options
       return { outcomes: await upsertEdges(this.#environment, this.#access, label, edges, mode, signal) }
     })
@@ -112,12 +117,7 @@ export class Neo4jGraph implements GraphRole {
   replaceEdges(options: ScopedOptions & { readonly sets: readonly EdgeSet[] }): Promise<WriteResult> {
     return this.#guard('replaceEdges', options, async () => {
       const label = await this.#prepared(options)
-      options.sets.forEach((set, i) => {
-        asKey(set.source, `sets[${i}].source`)
-        refuseIssues(this.check([], set.edges), `sets[${i}].edges`)
-        const foreign = set.edges.findIndex((edge) => edge.source !== set.source)
-        if (foreign >= 0) throw invalid(`sets[${i}].edges[${foreign}].source`, 'must be the source of the set')
-      })
+      refuseMistakes(options.sets, checkEdgeSet)
       return {
         outcomes: await replaceEdges(this.#environment, this.#access, label, options.sets, options.signal),
       }
@@ -242,7 +242,7 @@ export class Neo4jGraph implements GraphRole {
       const { starts, edgeTypes, direction = 'out', depth = { min: 1, max: 1 }, filter, placeholders = false } = options
       checkTypes(edgeTypes)
       checkLimit(options.limit, 'limit')
-      checkDepth(depth.max, 'depth.max')
+      checkLimit(depth.max, 'depth.max', MAX_DEPTH)
       checkLimit(depth.min, 'depth.min')
       if (starts.length === 0 || options.limit === 0 || edgeTypes?.length === 0) return []
       return walk(
@@ -268,7 +268,7 @@ export class Neo4jGraph implements GraphRole {
       const { scope, from, to, edgeTypes, direction = 'out', maxDepth, signal } = options
       const label = this.#label(scope)
       checkTypes(edgeTypes)
-      checkDepth(maxDepth, 'maxDepth')
+      checkLimit(maxDepth, 'maxDepth', MAX_DEPTH)
       if (from === to) {
         const nodes = await this.getNodes({ ...options, keys: [from] })
         return nodes.length > 0 ? { nodes, edges: [] } : null
@@ -299,7 +299,7 @@ export class Neo4jGraph implements GraphRole {
       const label = this.#label(options.scope)
       const { cursor = '', limit = 1000, fields = 'all' } = options
       checkLimit(limit, 'limit')
-      if (cursor !== '') asKey(cursor, 'cursor')
+      if (!/^([0-9a-f]{32})?$/.test(cursor)) throw foreignCursor()
       const filter = filterOn(this.#environment, options.filter)
       const what = fields === 'keys' ? '{ key: n._key, version: n._version }' : nodeMap('n')
       const rows = await this.#access.run(
@@ -323,7 +323,7 @@ export class Neo4jGraph implements GraphRole {
       const label = quote(this.#label(options.scope))
       const { limit = 1000 } = options
       checkLimit(limit, 'limit')
-      const [source, type, target, ordinal] = readCursor(options.cursor)
+      const [source, type, target, ordinal] = readEdgePlace(options.cursor)
       const rows = await this.#access.run(
         {
           text: `MATCH (a:${label}) WHERE a._key >= $source
@@ -336,10 +336,8 @@ export class Neo4jGraph implements GraphRole {
         },
         options.signal,
       )
-      const records = column(rows, 'edge').slice(0, limit).map(toEdge)
-      const last = records.at(-1)
-      const next = rows.length > limit && last ? [last.source, last.type, last.target, last.ordinal] : null
-      return { records, cursor: next && JSON.stringify(next) }
+      const edges = column(rows, 'edge').map(toEdge)
+      return pageOf(edges, limit, edgePlace, (edge) => edge)
     })
   }
 
@@ -388,9 +386,4 @@ export class Neo4jGraph implements GraphRole {
 
 const checkTypes = (types: readonly string[] | undefined): void => {
   for (const type of types ?? []) checkName(type, 'edgeTypes')
-}
-
-const checkDepth = (depth: number, path: string): void => {
-  checkLimit(depth, path)
-  if (depth > MAX_DEPTH) throw invalid(path, `must be at most ${MAX_DEPTH}, is ${depth}`)
 }

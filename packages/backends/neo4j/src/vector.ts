@@ -1,15 +1,16 @@
 import {
-  asKey,
-  asVersion,
   type CallOptions,
   type CollectionDefinition,
   type CollectionInfo,
-  checkMetadata,
+  checkDimensions,
+  checkLimit,
   checkScope,
   checkVector,
+  checkVectorPatch,
   type DeleteResult,
   type FilterNode,
-  invalid,
+  foreignCursor,
+  issuesOf,
   type Key,
   type Metadata,
   type Outcome,
@@ -17,6 +18,7 @@ import {
   type ReadOptions,
   type RecordHead,
   type RecordIssue,
+  refuseMistakes,
   type ScanOptions,
   type ScopedOptions,
   STALE,
@@ -33,11 +35,11 @@ import {
   type Version,
   type WriteResult,
 } from '@veritas-db/core/contract'
-import { checkOrdinal, checkVectorRecord, hasDirection, refuseIssues } from './check.js'
+import { checkDirection, checkVectorRecord } from './check.js'
 import type { Collection, Collections } from './collections.js'
 import type { Access } from './connection.js'
 import { integer, quote, type Statement, toNumber } from './cypher.js'
-import { checkLimit, common, type Environment, filterOn, limits, textQuery } from './environment.js'
+import { common, type Environment, filterOn, limits, textQuery } from './environment.js'
 import { type Guard, guardFor, refuse } from './errors.js'
 import { idOf, prefixOf, returned, toMatch, toRecord } from './vector/records.js'
 import { nearest } from './vector/search.js'
@@ -71,14 +73,13 @@ export class Neo4jVectors implements VectorRole {
   }
 
   readonly check = (records: readonly VectorRecord[], definition?: CollectionDefinition): readonly RecordIssue[] =>
-    records.flatMap((record, i) => checkVectorRecord(record, i, definition))
+    issuesOf(records, (record) => checkVectorRecord(record, definition))
 
   ensureCollection(options: ScopedOptions & CollectionDefinition): Promise<void> {
     return this.#guard('ensureCollection', options, async () => {
       const { scope, dimensions, metric, fields, signal } = options
       checkScope(scope)
-      if (!Number.isInteger(dimensions) || dimensions < 1 || dimensions > capabilities.maxDimensions)
-        throw invalid('dimensions', `needs a whole number from 1 to ${capabilities.maxDimensions}`)
+      checkDimensions(dimensions, capabilities.maxDimensions)
       if (!capabilities.metrics.includes(metric))
         throw refuse('vector', `the metric ${metric}`, `use ${capabilities.metrics.join(' or ')}.`)
       await this.#collections.ensure(scope, { dimensions, metric, ...(fields && { fields }) }, signal)
@@ -104,7 +105,7 @@ export class Neo4jVectors implements VectorRole {
       const { scope, records, mode = 'replace', signal } = options
       const unique = uniqueBatch(records, idOf, mode)
       const write = (collection: Collection): Promise<Outcome[]> => {
-        refuseIssues(this.check(records, collection), 'records')
+        refuseMistakes(records, (record) => checkVectorRecord(record, collection))
         return upsertRecords(this.#environment, this.#access, collection, unique.records, mode, signal)
       }
       const collection = await this.#collections.get(this.#access, scope, signal)
@@ -140,13 +141,11 @@ export class Neo4jVectors implements VectorRole {
   query(options: VectorQuery): Promise<readonly VectorMatch[]> {
     return this.#guard('query', options, async () => {
       const { scope, vector, topK, signal, filter, include = {}, exact = false } = options
-      checkLimit(topK, 'topK')
-      if (topK > capabilities.maxTopK) throw invalid('topK', `must be at most ${capabilities.maxTopK}, is ${topK}`)
+      checkLimit(topK, 'topK', capabilities.maxTopK)
       let collection = await this.#collections.get(this.#access, scope, signal)
       const ask = (): Promise<VectorMatch[]> => {
         checkVector(vector, collection.dimensions)
-        if (collection.metric === 'cosine' && !hasDirection(vector))
-          throw invalid('vector', 'has no direction: cosine compares directions')
+        if (collection.metric === 'cosine') checkDirection(vector)
         return nearest(this.#environment, this.#access, collection, { vector, topK, filter, include, exact }, signal)
       }
       if (topK === 0) return []
@@ -226,8 +225,7 @@ export class Neo4jVectors implements VectorRole {
       const { label } = await this.#collections.get(this.#access, options.scope, options.signal)
       const { cursor = '', limit = 1000, fields = 'all' } = options
       checkLimit(limit, 'limit')
-      if (!/^([0-9a-f]{32}\.[0-9a-f]{8})?$/.test(cursor))
-        throw invalid('cursor', 'is not one that an earlier page gave')
+      if (!/^([0-9a-f]{32}\.[0-9a-f]{8})?$/.test(cursor)) throw foreignCursor()
       const filter = filterOn(this.#environment, options.filter)
       const include = fields === 'keys' ? {} : { metadata: true, text: true, vector: true }
       const rows = await this.#access.run(
@@ -285,12 +283,7 @@ export class Neo4jVectors implements VectorRole {
     return this.#guard('patch', options, async () => {
       const { scope, records, signal } = options
       const collection = await this.#collections.get(this.#access, scope, signal)
-      records.forEach((record, i) => {
-        asKey(record.key, `records[${i}].key`)
-        asVersion(record.version, `records[${i}].version`)
-        checkOrdinal(record.ordinal)
-        checkMetadata(record.metadata, `records[${i}].metadata`)
-      })
+      refuseMistakes(records, checkVectorPatch)
       const unique = uniqueBatch(records, idOf, 'ifNewer')
       const outcomes = await patchRecords(this.#environment, this.#access, collection, unique.records, signal)
       if (outcomes.includes(STALE)) await this.#collections.get(this.#access, scope, signal, true)

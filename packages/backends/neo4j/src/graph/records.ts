@@ -1,4 +1,12 @@
-import { type EdgeRecord, invalid, type Key, type NodeRecord, type Version } from '@veritas-db/core/contract'
+import {
+  type EdgeRecord,
+  foreignCursor,
+  type Key,
+  type NodeRecord,
+  readCursor,
+  textAt,
+  type Version,
+} from '@veritas-db/core/contract'
 import type { Row } from '../connection.js'
 import { integer, toNumber } from '../cypher.js'
 import { metadataOf } from '../environment.js'
@@ -60,15 +68,19 @@ export const column = (rows: readonly Row[], name: string): unknown[] => rows.ma
 export const edgeIdentity = (edge: Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>): string =>
   `${edge.source} ${edge.type} ${edge.target} ${edge.ordinal}`
 
+/** What edges are ordered by. */
+export const edgePlace = ({ source, type, target, ordinal }: EdgeRecord): [string, string, string, number] => [
+  source,
+  type,
+  target,
+  ordinal,
+]
+
 /** Where a page of edges starts. @throws VeritasError VALIDATION */
-export const readCursor = (cursor: string | undefined): [string, string, string, number] => {
-  if (cursor === undefined) return ['', '', '', -1]
-  try {
-    const place: unknown = JSON.parse(cursor)
-    const types = ['string', 'string', 'string', 'number']
-    if (Array.isArray(place) && types.every((type, i) => typeof place[i] === type)) return place as never
-  } catch {
-    // Not one of ours: refused below.
-  }
-  throw invalid('cursor', 'is not one that an earlier page gave')
+export const readEdgePlace = (cursor: string | undefined): [string, string, string, number] => {
+  const place = readCursor(cursor, 4)
+  if (!place) return ['', '', '', -1]
+  const ordinal = place[3]
+  if (typeof ordinal !== 'number') throw foreignCursor()
+  return [textAt(place, 0), textAt(place, 1), textAt(place, 2), ordinal]
 }
