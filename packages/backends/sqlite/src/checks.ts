@@ -88,7 +88,10 @@ export const checkRow = (
   checkHead(row)
   checkMetadata(row.values, 'values')
   if (!columns) return
-  for (const [name, value] of Object.entries(row.values)) {
+  const { values } = row
+  // Plain objects: what `in` gives is their own.
+  for (const name in values) {
+    const value = values[name]
     const column = Object.hasOwn(columns, name) ? columns[name] : undefined
     if (!column) throw invalid(`values.${name}`, 'is no declared column')
     if (value !== null && value !== undefined && !fits(value, column.type))

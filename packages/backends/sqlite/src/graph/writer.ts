@@ -61,19 +61,37 @@ const statementsOf = (session: Session, { nodes, edges, types, text }: GraphTabl
   } satisfies Record<string, StatementSync>
 }
 
-/** Writes nodes and edges of one graph in one transaction. */
+/** Most nodes that a writer remembers from one transaction to the next. */
+const maxRemembered = 50_000
+
+/** Writes nodes and edges of one graph, for as long as nobody else writes to the file and nothing is rolled back. */
 export class GraphWriter {
+  /** The session's epoch that this belongs to. */
+  readonly epoch: number
   readonly #sql: ReturnType<typeof statementsOf>
   readonly #textFields: readonly string[]
-  /** Which nodes are there, of those looked up: for as long as the transaction, nobody else changes them. */
+  /** Which nodes are there, of those looked up. */
   readonly #nodes = new Map<Key, { readonly id: number; version: string } | undefined>()
-  /** Nodes made in this transaction that have no outgoing edges yet. */
+  /** Nodes made by this writer that have no outgoing edges yet. */
   readonly #bare = new Set<number>()
   readonly #types = new Map<string, number>()
 
-  constructor(transaction: Transaction, space: GraphSpace) {
-    this.#sql = statementsOf(transaction.session, graphTables(space))
+  constructor(session: Session, space: GraphSpace) {
+    this.epoch = session.epoch
+    this.#sql = statementsOf(session, graphTables(space))
     this.#textFields = space.definition.textFields
+  }
+
+  /** Whether the graph's definition is still the one this was made for. */
+  fits(space: GraphSpace): boolean {
+    return this.#textFields.join('\n') === space.definition.textFields.join('\n')
+  }
+
+  /** Makes room for what the next transaction looks up. */
+  trim(): void {
+    if (this.#nodes.size < maxRemembered) return
+    this.#nodes.clear()
+    this.#bare.clear()
   }
 
   /** Looks up at once which of the nodes are there, before a batch asks for them one by one. */
@@ -203,6 +221,21 @@ const failed = (what: string): Outcome => ({ status: 'failed', error: missing(wh
 const endMissing = (edge: EdgeRecord, isSource: boolean): Outcome =>
   failed(isSource ? `The source ${edge.source} of the edge` : `The target ${edge.target} of the edge`)
 
+const writers = new WeakMap<Session, Map<number, GraphWriter>>()
+const maxWriters = 16
+
 /** The writer of a graph in a transaction. */
 export const graphWriter = (transaction: Transaction, space: GraphSpace): GraphWriter =>
-  transaction.state(`graph ${space.id}`, () => new GraphWriter(transaction, space))
+  transaction.state(`graph ${space.id}`, () => {
+    const { session } = transaction
+    const known = writers.get(session) ?? new Map<number, GraphWriter>()
+    writers.set(session, known)
+    let writer = known.get(space.id)
+    if (writer?.epoch !== session.epoch || !writer.fits(space)) {
+      if (known.size >= maxWriters) known.clear()
+      writer = new GraphWriter(session, space)
+      known.set(space.id, writer)
+    }
+    writer.trim()
+    return writer
+  })
