@@ -21,7 +21,9 @@ function demo(
   words: readonly string[],
   options: { cwd?: string; onError?: (text: string, pid: number) => void } = {},
 ): Promise<Finished> {
-  const { FORCE_COLOR: _, DEBUG: __, ...env } = process.env
+  const { FORCE_COLOR: _, DEBUG: __, ...inherited } = process.env
+  // A machine of continuous integration asks for colours that a pipe would not get.
+  const env = { ...inherited, NO_COLOR: '1' }
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [PROGRAM, ...words], {
       cwd: options.cwd,
