@@ -20,6 +20,7 @@ import {
   refuseMistakes,
   type ScanOptions,
   type ScopedOptions,
+  textAt,
   throwIfAborted,
   type Version,
 } from '@veritas-db/core/contract'
@@ -33,7 +34,7 @@ import { deleteEdges, replaceEdges, upsertEdges } from './graph/edges.js'
 import { nodeFields, type StoredEdge, type StoredNode, toEdge, toHead, toNode, toWrite } from './graph/model.js'
 import { byGraphLookup, findPath, type Reached, readEdgesOf, stepwise } from './graph/walk.js'
 import { keysAtOnce, splitEvery } from './lists.js'
-import { keyAfter, textAt } from './pages.js'
+import { keyAfter } from './pages.js'
 import { rawLanguage, readCommand, runRaw } from './raw.js'
 import { ensureTextIndex, textQuery } from './text.js'
 import { limits, type Stored, writeDocuments } from './write.js'

@@ -22,6 +22,7 @@ import {
   type Scope,
   type TableDefinition,
   type TableOptions,
+  textAt,
   throwIfAborted,
 } from '@veritas-db/core/contract'
 import type { Collection, Document, Filter, Sort } from 'mongodb'
@@ -31,7 +32,7 @@ import { checkRow } from './checks.js'
 import { missing, refuse } from './errors.js'
 import { compileFilter, type Field, fieldAt, type Query } from './filter.js'
 import { keysAtOnce, splitEvery } from './lists.js'
-import { keyAfter, textAt } from './pages.js'
+import { keyAfter } from './pages.js'
 import { rawLanguage, readCommand, runRaw } from './raw.js'
 import { ensureTextIndex, textQuery } from './text.js'
 import { bsonSize, decodeValues, encodeValues } from './values.js'
