@@ -13,7 +13,6 @@ import {
   type GraphSchema,
   invalid,
   isMatchAll,
-  type Key,
   type Neighbor,
   type NodeRecord,
   type Outcome,
@@ -51,7 +50,7 @@ import * as scripts from './scripts.js'
 
 /** The server's own limit of a batch. */
 const BATCH_RECORDS = 500
-const BATCH_BYTES = 2 * 1024 * 1024
+const BATCH_BYTES = 512 * 1024
 const MAX_DEPTH = 50
 const MODES: readonly UpsertMode[] = ['replace', 'ifNewer', 'ifAbsent']
 

@@ -167,11 +167,17 @@ a.sets.collect { set ->
   1
 }`
 
-/** `keys`, and `below`: the version below which nodes go, or empty. Answers how many went. */
+/**
+ * `keys`, and `below`: the version below which nodes go, or empty. Answers how many went. To remove a vertex, HugeGraph looks for its edges, also
+ * among all that is not committed: hence some at a time.
+ */
 export const DELETE_NODES: string = `${HEAD}
 def gone = 0
-load(a.keys).values().each { v ->
-  if (a.below == '' || v.value(a.ver) < a.below) { v.remove(); gone++ }
+a.keys.collate(50).each { some ->
+  load(some).values().each { v ->
+    if (a.below == '' || v.value(a.ver) < a.below) { v.remove(); gone++ }
+  }
+  graph.tx().commit()
 }
 gone`
 

@@ -70,6 +70,8 @@ const refusal = (status: number, value: unknown, text: string, retryAfter: unkno
       ? String((value as Record<string, unknown>)[name] ?? '')
       : ''
   const message = field('message') || (typeof value === 'string' ? text.slice(0, 300) : '') || `status ${status}`
+  // Some messages repeat the whole script.
+  const brief = message.replace(/ (for|due to) request \[[\s\S]*$/, '').slice(0, 500)
   const seconds = typeof retryAfter === 'string' ? Number(retryAfter) : Number.NaN
-  return new Refusal(status, field('exception'), message, Number.isFinite(seconds) ? seconds * 1000 : undefined)
+  return new Refusal(status, field('exception'), brief, Number.isFinite(seconds) ? seconds * 1000 : undefined)
 }
