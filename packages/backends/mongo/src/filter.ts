@@ -35,7 +35,12 @@ export const successor = (prefix: string): string | undefined => {
 const typeOf = (value: Scalar): Field['type'] =>
   value instanceof Date ? 'date' : (typeof value as 'string' | 'number' | 'boolean')
 
-const allOf = (queries: readonly Query[]): Query => (queries.length === 1 ? (queries[0] as Query) : { $and: queries })
+/** Queries that must all match: one object where no key comes twice, since servers look there for indexes first. */
+export const allOf = (queries: readonly Query[]): Query => {
+  if (queries.length === 1) return queries[0] as Query
+  const keys = queries.flatMap((query) => Object.keys(query))
+  return new Set(keys).size === keys.length ? Object.assign({}, ...queries) : { $and: queries }
+}
 const anyOf = (queries: readonly Query[]): Query =>
   queries.length === 0 ? nothing : queries.length === 1 ? (queries[0] as Query) : { $or: queries }
 const none = (query: Query): Query => ({ $nor: [query] })

@@ -29,7 +29,7 @@ import type { Access } from './access.js'
 import type { Catalog, Space } from './catalog.js'
 import { checkEdge, checkNode } from './checks.js'
 import { missing, refuse } from './errors.js'
-import { compileFilter, fieldAt, type Query } from './filter.js'
+import { allOf, compileFilter, fieldAt, type Query } from './filter.js'
 import { deleteEdges, replaceEdges, upsertEdges } from './graph/edges.js'
 import { nodeFields, type StoredEdge, type StoredNode, toEdge, toHead, toNode, toWrite } from './graph/model.js'
 import { byGraphLookup, findPath, type Reached, readEdgesOf, stepwise } from './graph/walk.js'
@@ -64,7 +64,7 @@ const conditionOf = (filter: FilterNode | undefined, ...more: readonly Query[]):
   const compiled =
     filter && !isMatchAll(filter) ? [compileFilter(filter, (path) => ({ name: fieldAt('p', path) }))] : []
   const queries = [...compiled, ...more]
-  return (queries.length === 0 ? {} : queries.length === 1 ? queries[0] : { $and: queries }) as Filter<StoredNode>
+  return allOf(queries) as Filter<StoredNode>
 }
 
 const realOnly = (placeholders: boolean | undefined): Query[] => (placeholders ? [] : [{ h: false }])

@@ -30,7 +30,7 @@ import type { Access } from './access.js'
 import type { Catalog, Space, WantedIndex } from './catalog.js'
 import { checkRow } from './checks.js'
 import { missing, refuse } from './errors.js'
-import { compileFilter, type Field, fieldAt, type Query } from './filter.js'
+import { allOf, compileFilter, type Field, fieldAt, type Query } from './filter.js'
 import { keysAtOnce, splitEvery } from './lists.js'
 import { keyAfter } from './pages.js'
 import { rawLanguage, readCommand, runRaw } from './raw.js'
@@ -123,7 +123,7 @@ export const createRelationalRole = (
     ...more: readonly Query[]
   ): Filter<RowDocument> => {
     const queries = [...(filter && !isMatchAll(filter) ? [compileFilter(filter, table.field)] : []), ...more]
-    return (queries.length === 0 ? {} : queries.length === 1 ? queries[0] : { $and: queries }) as Filter<RowDocument>
+    return allOf(queries) as Filter<RowDocument>
   }
 
   const read = (
