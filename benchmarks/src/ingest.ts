@@ -29,7 +29,7 @@ export const ingest: Bench = async ({ runs }) => {
           backend: { type: sqlite, config: { path: path.join(folder, 'veritas.db') } },
           performance: { batchSize: BATCH },
         })
-        await db.ensureCollection('docs', { dimensions: 384 })
+        await db.ensureCollection('docs', { dimensions: 384, embeddings: 'given' })
         const time = await timed(async () => {
           const summary = await db.storeDocuments(all, 'docs')
           if (summary.stored !== COUNT)

@@ -64,7 +64,7 @@ const missed = rows.filter((r) => r.reached === false)
 const goals = rows.filter((r) => r.goal !== undefined)
 console.log(
   missed.length === 0
-    ? `All ${goals.length} goals were reached.`
+    ? `${goals.length === 0 ? 'No' : 'All'} goals${goals.length === 0 ? ' were set' : ` (${goals.length}) were reached`}.`
     : `Not reached: ${missed.map((r) => `${r.benchmark}, ${r.what} (${r.value}, goal ${r.goal})`).join('; ')}`,
 )
 const folder = path.join(import.meta.dirname, '..', '..', '.cache', 'benchmarks')

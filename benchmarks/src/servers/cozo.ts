@@ -89,8 +89,8 @@ function rawTable(client: Http): TableContestant {
         })
     },
     async get({ key }) {
-      const rows = await run(client, `?[k, ${columns}] := *${name}{k, ${columns}}, k = $key`, { key })
-      return rows[0]?.[1] as string | undefined
+      const rows = await run(client, `?[${columns}] := *${name}{k: $key, ${columns}}`, { key })
+      return rows[0]?.[0] as string | undefined
     },
     async find(kind) {
       const script = `found[k] := *${name}:by_kind{kind: $kind, year, k}, year >= $since

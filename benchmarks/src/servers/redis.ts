@@ -1,5 +1,6 @@
+import { setTimeout } from 'node:timers/promises'
 import redisBackend from '@veritas-db/redis'
-import { createClient } from 'redis'
+import { createClient, type RedisClientType } from 'redis'
 import { compareVectors, type VectorContestant } from './compare.ts'
 import { ourVectors } from './ours.ts'
 import { langChain } from './rivals.ts'
@@ -27,12 +28,36 @@ export const redisBench: ServerBench = {
   async measure(url, options) {
     const all = items(COUNT)
     const comparison = { title: `redis vector ${COUNT.toLocaleString('en')}, flat index`, items: all, options }
-    return compareVectors(comparison, {
-      veritas: ourVectors(await open(redisBackend, { url, prefix: 'bench' })),
-      raw: raw(url),
-      LangChain: langChainStore(url, all),
-    })
+    const client = createClient({ url, RESP: 2 })
+    await client.connect()
+    try {
+      return await compareVectors(comparison, {
+        veritas: patient(client, ourVectors(await open(redisBackend, { url, prefix: 'bench' }))),
+        raw: patient(client, raw(url)),
+        LangChain: patient(client, langChainStore(url, all)),
+      })
+    } finally {
+      await client.close()
+    }
   },
+}
+
+/** A new index first looks at all keys there are, beside everything else: nobody loads before that is over. */
+function patient(client: Pick<RedisClientType, 'sendCommand'>, contestant: VectorContestant): VectorContestant {
+  const busy = async (): Promise<boolean> => {
+    for (const name of await client.sendCommand<string[]>(['FT._LIST'])) {
+      const info = await client.sendCommand<unknown[]>(['FT.INFO', name])
+      if (String(info[info.indexOf('indexing') + 1]) !== '0') return true
+    }
+    return false
+  }
+  return {
+    ...contestant,
+    async reset() {
+      await contestant.reset()
+      while (await busy()) await setTimeout(50)
+    },
+  }
 }
 
 const PREFIX = 'bench-raw:'
@@ -40,7 +65,7 @@ const INDEX = 'bench-raw'
 
 const bytes = ({ buffer, byteOffset, byteLength }: Float32Array): Buffer => Buffer.from(buffer, byteOffset, byteLength)
 
-/** By hand: hashes in a pipeline, an index with a type for each field, the text in a full-text field as ours is. */
+/** By hand: hashes, a batch a transaction, an index with a type for each field, the text in a full-text field as ours is. */
 function raw(url: string): VectorContestant {
   const client = createClient({ url, RESP: 2 })
   const fields = ['documentId', 'version', 'text', 'title', 'kind', 'year', 'open', 'score']
@@ -65,15 +90,17 @@ function raw(url: string): VectorContestant {
       )
     },
     async load(all) {
-      for (const batch of batches(all))
-        await Promise.all(
-          batch.map(({ key, documentId, version, vector, text, metadata: { title, kind, year, open } }) =>
-            client.hSet(PREFIX + key, {
-              ...{ documentId, version, text, title, kind },
-              ...{ year: String(year), open: String(open), vector: bytes(vector) },
-            }),
-          ),
-        )
+      for (const batch of batches(all)) {
+        const pipeline = client.multi()
+        for (const { key, documentId, version, vector, text, metadata } of batch) {
+          const { title, kind, year, open } = metadata
+          pipeline.hSet(PREFIX + key, {
+            ...{ documentId, version, text, title, kind },
+            ...{ year: String(year), open: String(open), vector: bytes(vector) },
+          })
+        }
+        await pipeline.exec()
+      }
     },
     async get({ key }) {
       const [documentId] = await client.hmGet(PREFIX + key, fields.slice(0, -1))
@@ -96,6 +123,7 @@ function raw(url: string): VectorContestant {
 
 interface RedisStore extends LangChainStore {
   addVectors(vectors: number[][], documents: unknown, options?: { keys?: string[]; ids?: string[] }): Promise<void>
+  createIndex(documents: undefined, dimensions: number): Promise<void>
   dropIndex(deleteDocuments: boolean): Promise<boolean>
 }
 
@@ -133,6 +161,7 @@ function langChainStore(url: string, all: readonly Item[]): VectorContestant {
     async reset() {
       if (!redisClient.isOpen) await redisClient.connect()
       await store.dropIndex(true)
+      await store.createIndex(undefined, DIMENSIONS)
       return store
     },
     // It warns of types that it would have guessed otherwise.
