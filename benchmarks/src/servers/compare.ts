@@ -2,9 +2,11 @@ import { nearest, random } from '../data.ts'
 import { type BenchOptions, contest, median, ms, type Row, timed } from '../measure.ts'
 import { type Item, K, SINCE } from './shape.ts'
 
-/** Point operations of each kind whose median counts. */
+/** Different questions of each kind. */
 const OPERATIONS = 60
-const WARM_UP = 5
+/** Rounds of questions: at least so many, and more where they are quick, for at most so long. The median of all but the first counts. */
+const WARM_UP = { least: 5, most: 300, ms: 1000 }
+const MEASURED = { least: OPERATIONS, most: 1200, ms: 3000 }
 
 /** What every contestant has: a store of its own, emptied, loaded, asked, dropped. */
 interface Contestant {
@@ -182,17 +184,25 @@ async function alternate<C extends Contestant>(
 ): Promise<{ p50: Record<string, number>; qualities: Record<string, string> }> {
   const times = new Map<string, number[]>()
   const answers = new Map<string, (readonly string[])[]>()
-  for (let i = -WARM_UP; i < OPERATIONS; i++) {
+  const ask = async (round: number, measured: boolean): Promise<void> => {
     // Whoever comes first differs, since a server keeps in memory what the one before has asked for.
-    const order = all.map((_, j) => all[(j + i + WARM_UP) % all.length] as (typeof all)[number])
-    for (const [name, contestant] of order) {
+    for (const place of all.keys()) {
+      const [name, contestant] = all[(place + round) % all.length] as (typeof all)[number]
       const started = performance.now()
-      const answer = await operation.run(contestant, i < 0 ? OPERATIONS + i : i)
+      const answer = await operation.run(contestant, round % OPERATIONS)
       const time = performance.now() - started
-      if (answer === undefined || i < 0) continue
+      if (answer === undefined || !measured) continue
       push(times, name, time)
-      push(answers, name, answer)
+      if (round < OPERATIONS) push(answers, name, answer)
     }
+  }
+  for (const [rounds, measured] of [
+    [WARM_UP, false],
+    [MEASURED, true],
+  ] as const) {
+    const end = performance.now() + rounds.ms
+    for (let round = 0; round < rounds.least || (round < rounds.most && performance.now() < end); round++)
+      await ask(round, measured)
   }
   if (operation.alike) {
     const [first, ...rest] = [...answers].map(([name, list]) => [name, list.map((ids) => [...ids].sort())] as const)
