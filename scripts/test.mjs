@@ -41,7 +41,9 @@ function printVerified(lines) {
     .filter(Boolean)
     .map((line) => JSON.parse(line))
   console.log('\nThe contract was verified on:')
-  for (const [backend, suites] of [...Map.groupBy(entries, (entry) => entry.backend)].sort()) {
+  const names = [...new Set(entries.map((entry) => entry.backend))].sort()
+  for (const backend of names) {
+    const suites = entries.filter((entry) => entry.backend === backend)
     const run = suites.filter((s) => s.status === 'run')
     const sum = (field) => run.reduce((total, s) => total + s[field], 0)
     const undeclared = suites.filter((s) => s.status === 'undeclared').length

@@ -11,7 +11,8 @@ export const readCursor = <P extends Position>(cursor: string | undefined, start
   try {
     const position: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
     const scalar = (value: unknown): boolean => value === null || typeof value === 'string' || typeof value === 'number'
-    if (Array.isArray(position) && position.length === start.length && position.every(scalar)) return position as Position as P
+    if (Array.isArray(position) && position.length === start.length && position.every(scalar))
+      return position as Position as P
   } catch {
     // Not one of ours: refused below.
   }
