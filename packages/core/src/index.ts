@@ -1,6 +1,5 @@
 /** VERITAS: one document in a vector, a graph and a relational store at once, and one search over all of them. */
 
-export { type InstanceState, type ReplicaOptions, ReplicatedBackend } from './composite/replicas.js'
 export { type LoadedConfig, loadConfig } from './config/load.js'
 export * from './config/types.js'
 export * from './contract/index.js'

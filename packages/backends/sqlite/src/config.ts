@@ -17,7 +17,7 @@ export interface SqliteConfig {
    * power may take the latest ones. `off`: a loss of power may damage the file. `extra`: as `full`, for a rollback journal.
    */
   readonly synchronous: 'off' | 'normal' | 'full' | 'extra'
-  /** Page cache of each of the two connections, in KiB. Default 65,536. */
+  /** Page cache of each of the two connections, in KiB. Default 32,768. */
   readonly cacheSizeKb: number
   /** How large the write-ahead log grows before it is copied into the file, in KiB. Default 65,536. */
   readonly walCheckpointKb: number
@@ -50,7 +50,7 @@ export const sqliteConfig: z.ZodType<SqliteConfig, SqliteConfigInput> = z
     wal: z.boolean().default(true),
     busyTimeoutMs: z.number().int().min(0).default(5000),
     synchronous: z.enum(['off', 'normal', 'full', 'extra']).default('full'),
-    cacheSizeKb: z.number().int().min(0).default(65_536),
+    cacheSizeKb: z.number().int().min(0).default(32_768),
     walCheckpointKb: z.number().int().min(64).default(65_536),
     pageSizeBytes: z.number().int().min(512).max(65_536).refine(powerOfTwo, 'must be a power of two').default(8192),
     vectorMemoryLimitBytes: bytes.default(2 ** 30),
