@@ -21,10 +21,17 @@ export const pineconeBench: ServerBench = {
       options,
       emulated: true,
     }
-    return compareVectors(comparison, {
-      veritas: ourVectors(await open(pineconeBackend, { url, apiKey, prefix: 'bench' })),
-      raw: raw(url, apiKey),
-    })
+    try {
+      return await compareVectors(comparison, {
+        veritas: ourVectors(await open(pineconeBackend, { url, apiKey, prefix: 'bench' })),
+        raw: raw(url, apiKey),
+      })
+    } finally {
+      // Ours keeps indexes for the collections to come.
+      const client = new Pinecone({ apiKey, controllerHostUrl: url })
+      const { indexes = [] } = await client.indexes.list()
+      for (const { name } of indexes) if (name.startsWith('bench-')) await client.indexes.delete(name)
+    }
   },
 }
 
