@@ -79,7 +79,7 @@ export const LEG_WRITERS: Readonly<Record<RoleName, LegWriter>> = {
 }
 
 /** Versions are compared wherever the store can; where record ids contain the version there is nothing to compare. */
-function modeOf(capabilities: RoleCapabilities): UpsertMode {
+export function modeOf(capabilities: RoleCapabilities): UpsertMode {
   return capabilities.upsertModes.includes('ifNewer') ? 'ifNewer' : 'replace'
 }
 

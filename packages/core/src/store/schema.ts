@@ -45,14 +45,13 @@ export class SchemaKeeper {
     edgeTypes: ReadonlySet<string>,
     signal?: AbortSignal,
   ): Promise<void> {
-    const { scope, dimensions, metric } = collection
-    const { fields } = collection
+    const { scope, dimensions, metric, fields } = collection
     const common = signal ? { scope, signal } : { scope }
     if (role === 'relational')
       await this.#roles.relational?.ensureTable({
         ...common,
         table: DOCUMENT_TABLE,
-        ...documentTable(collection.fields),
+        ...documentTable(fields),
       })
     if (role === 'vector') await this.#roles.vector?.ensureCollection({ ...common, dimensions, metric, fields })
     // Where the authority has full text, a second index over the nodes would only cost.

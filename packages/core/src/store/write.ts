@@ -16,7 +16,7 @@ import type { NormalisedDocument } from '../documents/types.js'
 import type { Events } from '../events.js'
 import { type ConnectedBackend, withRoles } from './backends.js'
 import type { Collection, Collections } from './collections.js'
-import { LEG_WRITERS, type LegInput } from './legs.js'
+import { LEG_WRITERS, type LegInput, modeOf } from './legs.js'
 import { embedPassages } from './passages.js'
 import { findRefusals } from './refusals.js'
 import { type LegStatus, quorum, type StoreResult } from './results.js'
@@ -241,8 +241,7 @@ export class DocumentWriter {
       const status = row.values.deleted === true ? row.values.processing_status : 'incomplete'
       return { ...row, values: { ...row.values, content_hash: null, processing_status: status ?? null } }
     })
-    const modes = this.#parts.authority.capabilities.upsertModes
-    const mode = modes.includes('ifNewer') ? 'ifNewer' : 'replace'
+    const mode = modeOf(this.#parts.authority.capabilities)
     try {
       await this.#parts.authority.upsert({ scope: collection.scope, table: DOCUMENT_TABLE, records, mode })
     } catch (cause) {
