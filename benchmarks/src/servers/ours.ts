@@ -5,6 +5,7 @@ import {
   parseFilter,
   type RowRecord,
   type TableDefinition,
+  type UpsertMode,
   type VectorRecord,
 } from '@veritas-db/core/contract'
 import type { GraphContestant, TableContestant, VectorContestant } from './compare.ts'
@@ -41,19 +42,21 @@ export function ourVectors(
   const include = { metadata: true, text: true } as const
   let token: string | undefined
   const after = (): { after?: string } => (token === undefined ? {} : { after: token })
+  const load = async (items: readonly Item[], mode: UpsertMode): Promise<void> => {
+    for (const batch of batches(items)) {
+      const result = await role.upsert({ scope, records: batch.map(toVector), mode })
+      check(result.outcomes)
+      token = result.token
+    }
+  }
   return {
     role,
     async reset() {
       await role.dropCollection({ scope })
       await role.ensureCollection({ scope, dimensions, metric: 'cosine', fields: VECTOR_FIELDS })
     },
-    async load(items) {
-      for (const batch of batches(items)) {
-        const result = await role.upsert({ scope, records: batch.map(toVector) })
-        check(result.outcomes)
-        token = result.token
-      }
-    },
+    load: (items) => load(items, 'replace'),
+    ...(newerOnly(role) && { loadNewer: (items: readonly Item[]) => load(items, 'ifNewer') }),
     ...(settle && { settle }),
     get: async ({ key }) => (await role.get({ scope, keys: [key], ...after() }))[0]?.documentId,
     async query(vector, filtered) {
@@ -94,16 +97,18 @@ export function ourTable(
   settle?: () => Promise<void>,
 ): TableContestant & { readonly role: Backend<'relational'>['roles']['relational'] } {
   const role = backend.roles.relational
+  const load = async (items: readonly Item[], mode: UpsertMode): Promise<void> => {
+    for (const batch of batches(items))
+      check((await role.upsert({ scope, table: TABLE, records: batch.map(toRow), mode })).outcomes)
+  }
   return {
     role,
     async reset() {
       await role.dropTable({ scope, table: TABLE })
       await role.ensureTable({ scope, table: TABLE, ...table })
     },
-    async load(items) {
-      for (const batch of batches(items))
-        check((await role.upsert({ scope, table: TABLE, records: batch.map(toRow) })).outcomes)
-    },
+    load: (items) => load(items, 'replace'),
+    ...(newerOnly(role) && { loadNewer: (items: readonly Item[]) => load(items, 'ifNewer') }),
     ...(settle && { settle }),
     get: async ({ key }) => (await role.get({ scope, table: TABLE, keys: [key] }))[0]?.documentId,
     async find(kind) {
@@ -134,17 +139,20 @@ export function ourGraph(
   settle?: () => Promise<void>,
 ): GraphContestant & { readonly role: Backend<'graph'>['roles']['graph'] } {
   const role = backend.roles.graph
+  const load = async (items: readonly Item[], mode: UpsertMode): Promise<void> => {
+    for (const batch of batches(items))
+      check((await role.upsertNodes({ scope, nodes: batch.map(toNode), mode })).outcomes)
+    for (const batch of batches(items))
+      check((await role.upsertEdges({ scope, edges: batch.flatMap(toEdges), mode })).outcomes)
+  }
   return {
     role,
     async reset() {
       await role.dropSchema({ scope })
       await role.ensureSchema({ scope, labels: ['Document'], edgeTypes: [EDGE_TYPE], fields: VECTOR_FIELDS })
     },
-    async load(items) {
-      for (const batch of batches(items)) check((await role.upsertNodes({ scope, nodes: batch.map(toNode) })).outcomes)
-      for (const batch of batches(items))
-        check((await role.upsertEdges({ scope, edges: batch.flatMap(toEdges) })).outcomes)
-    },
+    load: (items) => load(items, 'replace'),
+    ...(newerOnly(role) && { loadNewer: (items: readonly Item[]) => load(items, 'ifNewer') }),
     ...(settle && { settle }),
     get: async ({ key }) => (await role.getNodes({ scope, keys: [key] }))[0]?.documentId,
     async neighbors({ key }) {
@@ -157,6 +165,10 @@ export function ourGraph(
     },
   }
 }
+
+/** Whether the backend compares versions itself; the manager then writes with `ifNewer`. */
+const newerOnly = (role: { readonly capabilities: { readonly upsertModes: readonly UpsertMode[] } }): boolean =>
+  role.capabilities.upsertModes.includes('ifNewer')
 
 function check(outcomes: readonly { readonly status: string }[]): void {
   const bad = outcomes.find((outcome) => outcome.status !== 'applied')
