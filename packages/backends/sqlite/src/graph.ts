@@ -1,7 +1,10 @@
 import {
-  asVersion,
+  checkEdge,
+  checkEdgeSet,
   checkFieldName,
+  checkLimit,
   checkName,
+  checkNode,
   type EdgeRecord,
   type EdgeSet,
   type FilterNode,
@@ -9,16 +12,17 @@ import {
   type GraphCapabilities,
   type GraphRole,
   type GraphSchema,
-  invalid,
+  issuesOf,
   type Key,
   type NodeRecord,
   type Outcome,
+  pageOf,
+  refuseMistakes,
   type ScanOptions,
   type Scope,
   type Version,
 } from '@veritas-db/core/contract'
 import { batchRecords, inBatches, writeResult } from './batches.js'
-import { checkAll, checkEdge, checkLimit, checkNode, issuesOf } from './checks.js'
 import { guarded, missing } from './errors.js'
 import { compileJsonFilter } from './fields.js'
 import type { CompiledFilter } from './filter.js'
@@ -37,7 +41,7 @@ import {
 } from './graph/store.js'
 import { walkNeighbors, walkPath } from './graph/walk.js'
 import { type GraphWriter, graphWriter, textOf } from './graph/writer.js'
-import { pageOf, readCursor } from './pages.js'
+import { positionOf } from './pages.js'
 import { runRaw } from './raw.js'
 import type { Access, Session, SqlRow } from './session.js'
 import { textQuery } from './text.js'
@@ -74,14 +78,6 @@ const checkSchema = ({ labels, edgeTypes, fields = {}, textFields = [] }: GraphS
     for (const part of path.split('.')) checkFieldName(part, 'fields')
 }
 
-const checkSet = ({ version, edges, source }: EdgeSet): void => {
-  asVersion(version)
-  for (const edge of edges) {
-    checkEdge(edge)
-    if (edge.source !== source) throw invalid('source', 'is not the source of the set')
-  }
-}
-
 /** The graph role, over one connection or one unit of work. */
 export const createGraphRole = (access: Access): GraphRole => {
   const guard = <T>(
@@ -93,13 +89,12 @@ export const createGraphRole = (access: Access): GraphRole => {
   /** Writes records in batches; one answer each. */
   const write = async <R>(
     { scope, signal }: { readonly scope: Scope; readonly signal?: AbortSignal },
-    name: string,
     records: readonly R[],
     check: (record: R) => void,
     keysOf: (record: R) => readonly Key[],
     one: (writer: GraphWriter, record: R) => Outcome,
   ): Promise<{ outcomes: readonly Outcome[] }> => {
-    checkAll(records, name, check)
+    refuseMistakes(records, check)
     const outcomes = await inBatches(access, signal, records, (transaction, batch) => {
       const writer = graphWriter(transaction, graphOf(transaction.session, scope))
       writer.expect(batch.flatMap(keysOf))
@@ -126,7 +121,7 @@ export const createGraphRole = (access: Access): GraphRole => {
         const space = graphOf(session, options.scope)
         const limit = options.limit ?? 1000
         checkLimit(limit, 'limit')
-        const [key] = readCursor(options.cursor, [''])
+        const [key] = positionOf(options.cursor, [''])
         const filter = filterOf(space, options.filter)
         const keysOnly = options.fields === 'keys'
         const rows = session.all(
@@ -168,20 +163,26 @@ export const createGraphRole = (access: Access): GraphRole => {
       guard('upsertNodes', options, () => {
         const { nodes, mode = 'replace' } = options
         const keysOf = ({ key }: NodeRecord): Key[] => [key]
-        return write(options, 'nodes', nodes, checkNode, keysOf, (writer, node) => writer.writeNode(node, mode))
+        return write(options, nodes, checkNode, keysOf, (writer, node) => writer.writeNode(node, mode))
       }),
 
     upsertEdges: (options) =>
       guard('upsertEdges', options, () => {
         const { edges, mode = 'replace' } = options
         const keysOf = ({ source, target }: EdgeRecord): Key[] => [source, target]
-        return write(options, 'edges', edges, checkEdge, keysOf, (writer, edge) => writer.writeEdge(edge, mode))
+        return write(options, edges, checkEdge, keysOf, (writer, edge) => writer.writeEdge(edge, mode))
       }),
 
     replaceEdges: (options) =>
       guard('replaceEdges', options, () => {
         const keysOf = ({ source, edges }: EdgeSet): Key[] => [source, ...edges.map((edge) => edge.target)]
-        return write(options, 'sets', options.sets, checkSet, keysOf, (writer, set) => writer.replaceEdges(set))
+        return write(
+          options,
+          options.sets,
+          (set) => checkEdgeSet(set),
+          keysOf,
+          (writer, set) => writer.replaceEdges(set),
+        )
       }),
 
     getNodes: (options) =>
@@ -299,7 +300,7 @@ export const createGraphRole = (access: Access): GraphRole => {
           const tables = graphTables(graphOf(session, options.scope))
           const limit = options.limit ?? 1000
           checkLimit(limit, 'limit')
-          const [source, type, target, ordinal] = readCursor(options.cursor, ['', '', '', -1])
+          const [source, type, target, ordinal] = positionOf(options.cursor, ['', '', '', -1])
           const rows = session.all(
             `SELECT ${edgeColumns} FROM ${tables.nodes} s CROSS JOIN ${tables.edges} e ON e.source = s.id
              JOIN ${tables.nodes} t ON t.id = e.target JOIN ${tables.types} y ON y.id = e.type

@@ -1,24 +1,29 @@
 import { createHash } from 'node:crypto'
 import {
+  checkLimit,
   checkName,
+  checkRow,
   type FilterNode,
   FULL_FILTER,
   invalid,
+  issuesOf,
   type Key,
   type Outcome,
+  type Position,
+  pageOf,
   type RelationalCapabilities,
   type RelationalRole,
   type RowRecord,
+  refuseMistakes,
   type ScanOptions,
   type TableDefinition,
   type TableOptions,
   type Version,
 } from '@veritas-db/core/contract'
 import { batchRecords, deleteInBatches, inBatches, sum, writeResult } from './batches.js'
-import { checkAll, checkLimit, checkRow, issuesOf } from './checks.js'
 import { guarded, missing } from './errors.js'
 import { type CompiledFilter, compileFilter } from './filter.js'
-import { pageOf, readCursor } from './pages.js'
+import { positionOf } from './pages.js'
 import { runRaw } from './raw.js'
 import { RowReader, RowWriter } from './relational/rows.js'
 import {
@@ -30,7 +35,7 @@ import {
   type TableSpace,
   tableNames,
 } from './relational/store.js'
-import type { Access, Session, Transaction } from './session.js'
+import type { Access, Session, SqlRow, Transaction } from './session.js'
 import { quote, type SqlValue } from './sql.js'
 import { textQuery } from './text.js'
 
@@ -92,7 +97,7 @@ export const createRelationalRole = (
         const space = tableOf(session, options)
         const limit = options.limit ?? 1000
         checkLimit(limit, 'limit')
-        const [key] = readCursor(options.cursor, [''])
+        const [key] = positionOf(options.cursor, [''])
         const filter = filterOf(space, options.filter)
         const keysOnly = options.fields === 'keys'
         const reader = new RowReader(space.definition, 'r', options.columns)
@@ -142,7 +147,7 @@ export const createRelationalRole = (
         }
         const check = (session: Session): void => {
           const { columns } = tableOf(session, options).definition
-          checkAll(records, 'records', (record) => checkRow(record, columns))
+          refuseMistakes(records, (record) => checkRow(record, columns))
         }
         return writeResult(await inBatches(access, signal, records, write, check))
       }),
@@ -177,8 +182,8 @@ export const createRelationalRole = (
             ...after.params,
             options.limit + 1,
           )
-          const position = (row: Record<string, unknown>): SqlValue[] =>
-            (order.column ? [row.position, row.key] : [row.key]) as SqlValue[]
+          const position = (row: SqlRow): Position =>
+            (order.column ? [row.position, row.key] : [row.key]) as readonly (string | number | null)[]
           return pageOf(rows, options.limit, position, (row) => reader.toRecord(row))
         }),
       ),
@@ -291,7 +296,7 @@ const orderOf = (
     return {
       sql: 'r.key',
       after: (cursor) => {
-        const [key] = readCursor(cursor, [''])
+        const [key] = positionOf(cursor, [''])
         return { sql: 'r.key > ?', params: [key] }
       },
     }
@@ -308,7 +313,7 @@ const orderOf = (
     column,
     after: (cursor) => {
       if (cursor === undefined) return { sql: '1', params: [] }
-      const [value, key] = readCursor<readonly (string | number | null)[]>(cursor, [null, '']) as [SqlValue, string]
+      const [value, key] = positionOf(cursor, [null, ''])
       // Null comes before everything when ascending, after everything when descending.
       if (value === null)
         return {

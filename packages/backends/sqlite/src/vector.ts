@@ -1,28 +1,29 @@
 import {
   APPLIED,
-  asVersion,
   type CollectionDefinition,
   checkFieldName,
-  checkMetadata,
+  checkLimit,
+  checkVectorPatch,
+  checkVectorRecord,
   FULL_FILTER,
   invalid,
-  type Metadata,
+  issuesOf,
   type Outcome,
+  pageOf,
+  refuseMistakes,
   type ScanOptions,
   STALE,
   type VectorCapabilities,
   type VectorQuery,
   type VectorRecord,
   type VectorRole,
-  type Version,
 } from '@veritas-db/core/contract'
 import { batchRecords, deleteInBatches, inBatches, sum, writeResult } from './batches.js'
-import { checkAll, checkLimit, checkVectorRecord, issuesOf } from './checks.js'
 import { guarded, missing, refuse } from './errors.js'
 import { compileJsonFilter } from './fields.js'
 import type { CompiledFilter } from './filter.js'
 import { encodeJson } from './json.js'
-import { pageOf, readCursor } from './pages.js'
+import { positionOf } from './pages.js'
 import type { Access, Session, SqlRow, Transaction } from './session.js'
 import type { MatrixCache } from './vectors/cache.js'
 import { maxTopK, runQuery } from './vectors/query.js'
@@ -69,11 +70,6 @@ const checkDefinition = ({ dimensions, metric, fields = {} }: CollectionDefiniti
   for (const path of Object.keys(fields)) for (const part of path.split('.')) checkFieldName(part, 'fields')
 }
 
-const checkPatch = ({ metadata, version }: { readonly metadata: Metadata; readonly version: Version }): void => {
-  asVersion(version)
-  checkMetadata(metadata)
-}
-
 const collectionOf = (session: Session, scope: VectorQuery['scope']): VectorSpace => {
   const space = findCollection(session, scope)
   if (!space) throw missing(`The collection "${scope.collection}"`, 'ensureCollection')
@@ -104,7 +100,7 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
         const { records, embeddings } = vectorTables(space)
         const limit = options.limit ?? 1000
         checkLimit(limit, 'limit')
-        const [key, ordinal] = readCursor(options.cursor, ['', -1])
+        const [key, ordinal] = positionOf(options.cursor, ['', -1])
         const filter = filterOf(space, options.filter)
         const keysOnly = options.fields === 'keys'
         const rows = session.all(
@@ -128,7 +124,7 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
   return {
     capabilities: vectorCapabilities,
 
-    check: (records, definition) => issuesOf(records, (record) => checkVectorRecord(record, definition?.dimensions)),
+    check: (records, definition) => issuesOf(records, (record) => checkVectorRecord(record, definition)),
 
     ensureCollection: (options) =>
       guard('ensureCollection', options, async () => {
@@ -158,8 +154,8 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
           return batch.map((record) => writer.write(record, mode))
         }
         const check = (session: Session): void => {
-          const { dimensions } = collectionOf(session, scope).definition
-          checkAll(records, 'records', (record) => checkVectorRecord(record, dimensions))
+          const { definition } = collectionOf(session, scope)
+          refuseMistakes(records, (record) => checkVectorRecord(record, definition))
         }
         return writeResult(await inBatches(access, signal, records, write, check))
       }),
@@ -242,7 +238,7 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
 
     patch: (options) =>
       guard('patch', options, async () => {
-        checkAll(options.records, 'records', checkPatch)
+        refuseMistakes(options.records, checkVectorPatch)
         const outcomes = await inBatches(access, options.signal, options.records, ({ session }, batch) => {
           const { records } = vectorTables(collectionOf(session, options.scope))
           return batch.map(({ key, ordinal, version, metadata }): Outcome => {

@@ -1,5 +1,4 @@
-import { checkVector, type VectorMatch, type VectorQuery } from '@veritas-db/core/contract'
-import { checkLimit } from '../checks.js'
+import { checkLimit, checkVector, type VectorMatch, type VectorQuery } from '@veritas-db/core/contract'
 import { missing } from '../errors.js'
 import { compileJsonFilter } from '../fields.js'
 import type { Access, Session } from '../session.js'
