@@ -20,7 +20,7 @@ export const mongoBench: ServerBench = {
     const size = COUNT.toLocaleString('en')
     try {
       const title = `mongo rows ${size}`
-      const table = ourTable(await open(mongoBackend, config))
+      const table = ourTable(await open(mongoBackend, config, ['relational', 'graph']))
       const pushdown = (): Promise<Row> => pushedTable(title, table.role)
       const tables = await compareTables(
         { title, items: all, options, pushdown },
@@ -28,7 +28,7 @@ export const mongoBench: ServerBench = {
       )
       const graphs = await compareGraphs(
         { title: `mongo graph ${size}`, items: all, options },
-        { veritas: ourGraph(await open(mongoBackend, config)), raw: rawGraph(db) },
+        { veritas: ourGraph(await open(mongoBackend, config, ['relational', 'graph'])), raw: rawGraph(db) },
       )
       return [...tables, ...graphs]
     } finally {

@@ -76,9 +76,10 @@ export function* batches<T>(all: readonly T[], size = BATCH): Generator<readonly
 export async function open<Input, Config, R extends RoleName>(
   plugin: Plugin<Input, Config, R>,
   config: unknown,
+  roles: readonly R[] = plugin.roles,
 ): Promise<Backend<R>> {
   const checked = await validateConfig(plugin.config, config, plugin.name)
-  const backend = plugin.create(checked, { roles: plugin.roles, poolSize: 4, queryTimeoutMs: 300_000 })
+  const backend = plugin.create(checked, { roles, poolSize: 4, queryTimeoutMs: 300_000 })
   await backend.connect()
   return backend
 }

@@ -1,13 +1,20 @@
-import { checkName, type FieldType, physicalName, type Scope, VeritasError } from '@veritas-db/core/contract'
+import {
+  type CollectionDefinition,
+  checkName,
+  type FieldType,
+  physicalName,
+  type Scope,
+  VeritasError,
+} from '@veritas-db/core/contract'
 import type { Collection, Document } from 'mongodb'
 import type { Access } from './access.js'
 import { codeOf } from './errors.js'
 
-/** A table or a graph, as the catalogue describes it. */
+/** A table, a graph or a collection of vectors, as the catalogue describes it. */
 export interface Space {
   /** The name of its collection in MongoDB. */
   readonly _id: string
-  readonly kind: 'table' | 'graph'
+  readonly kind: 'table' | 'graph' | 'vectors'
   readonly tenant: string | null
   readonly collection: string
   readonly incarnation: number
@@ -16,6 +23,8 @@ export interface Space {
   readonly columns: Readonly<Record<string, { readonly type: FieldType }>>
   /** What text search covers, the most important first. */
   readonly text: readonly string[]
+  /** What all vectors of a collection have in common. */
+  readonly vectors?: Pick<CollectionDefinition, 'dimensions' | 'metric'>
 }
 
 /** An index that a space wants. */
@@ -28,7 +37,7 @@ const freshMs = 5000
 /** A collection holds 64 indexes; the rest is left for `_id`, text and the owner's own. */
 const mostIndexes = 50
 
-/** Where the tables and graphs of one prefix are, and what is known of them. */
+/** Where the tables, graphs and vectors of one prefix are, and what is known of them. */
 export class Catalog {
   readonly #prefix: string
   readonly #name: string
@@ -51,6 +60,16 @@ export class Catalog {
     return `${physicalName(this.#prefix, scope)}.graph`
   }
 
+  /** The name of the collection with a scope's vectors. */
+  vectors(scope: Scope): string {
+    return `${physicalName(this.#prefix, scope)}.vectors`
+  }
+
+  /** All that is of one kind. */
+  list(access: Access, kind: Space['kind'], signal: AbortSignal | undefined): Promise<Space[]> {
+    return access.read(signal, (settings) => this.#collection(access).find({ kind }, settings).toArray())
+  }
+
   /** What is at that name; undefined where it was never ensured. `fresh` reads it anew. */
   async find(access: Access, name: string, signal: AbortSignal | undefined, fresh = false): Promise<Space | undefined> {
     const known = this.#known.get(name)
@@ -62,10 +81,10 @@ export class Catalog {
   }
 
   /**
-   * Enters a space with its collection and indexes, and adds what is new to one that is there.
+   * Enters a space with its collection and indexes, and adds what is new to one that is there. Answers what is there then.
    * @throws VeritasError CONFLICT where a column has another type than before
    */
-  async ensure(access: Access, wanted: Space, indexes: readonly WantedIndex[], signal?: AbortSignal): Promise<void> {
+  async ensure(access: Access, wanted: Space, indexes: readonly WantedIndex[], signal?: AbortSignal): Promise<Space> {
     const { _id: name } = wanted
     const there = await this.find(access, name, signal, true)
     refuseOtherTypes(there, wanted)
@@ -76,6 +95,7 @@ export class Catalog {
     if (keys.length > 0)
       await access.write(signal, () => collection.createIndexes(keys.map(({ key }) => ({ key: { ...key } }))))
     this.#remember(space)
+    return space
   }
 
   async #enter(
@@ -84,7 +104,7 @@ export class Catalog {
     there: Space | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Space> {
-    const { _id, kind, tenant, collection, incarnation, table, columns, text } = wanted
+    const { _id, kind, tenant, collection, incarnation, table, columns, text, vectors } = wanted
     const set: Record<string, unknown> = {}
     for (const [column, { type }] of Object.entries(columns))
       if (!Object.hasOwn(there?.columns ?? {}, column)) set[`columns.${column}`] = { type }
@@ -95,6 +115,7 @@ export class Catalog {
       collection,
       incarnation,
       table,
+      ...(vectors && { vectors }),
       ...(text.length === 0 && { text: [] }),
       ...(Object.keys(columns).length === 0 && { columns: {} }),
     }

@@ -45,6 +45,12 @@ export interface MongoConfigInput {
    * `required`: the same from the start, and an error of `connect` where the server has none. `off`: never. Default `auto`.
    */
   readonly transactions?: 'auto' | 'required' | 'off' | undefined
+  /** Vectors: how many neighbours an approximate search considers, at least; 20 for each that is asked for, if that is more. Default 100. */
+  readonly numCandidates?: number | undefined
+  /** Vectors: how long a write typically takes until searches see it, in milliseconds. Default 2000. */
+  readonly visibilityDelayMs?: number | undefined
+  /** Vectors: how long a new search index may take until it can be asked, in milliseconds. Default 120,000. */
+  readonly indexReadyTimeoutMs?: number | undefined
 }
 
 export type AuthMechanism =
@@ -64,6 +70,9 @@ type Defaulted =
   | 'socketTimeoutMs'
   | 'writeConcern'
   | 'transactions'
+  | 'numCandidates'
+  | 'visibilityDelayMs'
+  | 'indexReadyTimeoutMs'
 type Secrets = 'url' | 'password' | 'tlsCertificateKeyFilePassword'
 
 /** The options with their defaults filled in, and what is secret hidden. */
@@ -119,5 +128,8 @@ export const mongoConfig: z.ZodType<MongoConfig, MongoConfigInput | undefined> =
     socketTimeoutMs: milliseconds.default(60_000),
     writeConcern: z.union([z.literal('majority'), z.number().int().min(1)]).default('majority'),
     transactions: z.enum(['auto', 'required', 'off']).default('auto'),
+    numCandidates: z.number().int().min(1).max(10_000).default(100),
+    visibilityDelayMs: z.number().int().min(0).default(2000),
+    indexReadyTimeoutMs: milliseconds.default(120_000),
   })
   .prefault({})

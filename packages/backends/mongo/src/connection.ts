@@ -14,7 +14,7 @@ import type { Db, MongoClient } from 'mongodb'
 import { type Abilities, type Access, type ReadSettings, Transaction, type WriteSettings } from './access.js'
 import type { MongoConfig } from './config.js'
 import { type ErrorContext, isNative, toVeritasError } from './errors.js'
-import { clientOptions, describeProduct, hasText, hasTransactions, hostsOf } from './server.js'
+import { clientOptions, describeProduct, hasText, hasTransactions, hostsOf, requireVectorSearch } from './server.js'
 
 const reads: ReadonlySet<string> = new Set([
   'get',
@@ -22,6 +22,8 @@ const reads: ReadonlySet<string> = new Set([
   'count',
   'scan',
   'searchText',
+  'query',
+  'listCollections',
   'digest',
   'raw',
   'getNodes',
@@ -41,6 +43,7 @@ export class Connection implements Access {
   readonly #config: MongoConfig
   readonly #poolSize: number
   readonly #queryTimeoutMs: number
+  readonly #vectors: boolean
   readonly #running = new CallsUnderWay()
   #client: MongoClient | undefined
   #db: Db | undefined
@@ -49,8 +52,10 @@ export class Connection implements Access {
   #opening: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
-  constructor(config: MongoConfig, poolSize: number, queryTimeoutMs: number) {
+  /** @param vectors whether vectors are to be searched, which not every server does */
+  constructor(config: MongoConfig, poolSize: number, queryTimeoutMs: number, vectors: boolean) {
     this.#config = config
+    this.#vectors = vectors
     this.#poolSize = config.poolSize ?? poolSize
     this.#queryTimeoutMs = config.queryTimeoutMs ?? queryTimeoutMs
     const { client } = config
@@ -117,6 +122,7 @@ export class Connection implements Access {
           path: 'transactions',
           message: `MongoDB at ${this.hosts} has no transactions, which need a replica set or a sharded cluster: start it as one, or leave out transactions: 'required'.`,
         })
+      if (this.#vectors) await requireVectorSearch(db, this.hosts, this.#queryTimeoutMs)
       this.#client = client
       this.#db = db
     } catch (error) {

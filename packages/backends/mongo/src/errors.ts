@@ -51,6 +51,7 @@ const serverCodes: Readonly<Record<number, Meaning>> = {
   59: { code: 'UNSUPPORTED' }, // CommandNotFound
   64: { code: 'TIMEOUT', interrupted: true }, // WriteConcernFailed
   67: { code: 'VALIDATION' }, // CannotCreateIndex
+  68: { code: 'CONFLICT' }, // IndexAlreadyExists: a search index of another definition
   85: { code: 'CONFLICT' }, // IndexOptionsConflict
   86: { code: 'CONFLICT' }, // IndexKeySpecsConflict
   89: { code: 'TIMEOUT', interrupted: true }, // NetworkTimeout
@@ -83,6 +84,7 @@ const serverCodes: Readonly<Record<number, Meaning>> = {
   16500: { code: 'RATE_LIMITED' }, // of Azure Cosmos DB's API for MongoDB
   17419: { code: 'VALIDATION' }, // the document would be too large after the update
   17420: { code: 'VALIDATION' },
+  31082: { code: 'UNSUPPORTED' }, // SearchNotEnabled
   40324: { code: 'UNSUPPORTED' }, // an aggregation stage that the server does not have
 }
 

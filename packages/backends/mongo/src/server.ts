@@ -1,4 +1,4 @@
-import type { ProbeResult } from '@veritas-db/core/contract'
+import { type ProbeResult, VeritasError } from '@veritas-db/core/contract'
 import type { Db, MongoClient, MongoClientOptions } from 'mongodb'
 import type { MongoConfig } from './config.js'
 import { codeOf, toVeritasError } from './errors.js'
@@ -81,6 +81,28 @@ export const hasText = async (db: Db, maxTimeMS: number): Promise<boolean> => {
   }
 }
 
+/**
+ * Asks for what vectors need; nothing need be there to ask it of. Servers before 7.1 without search list no index and say
+ * nothing, so it takes both questions. @throws VeritasError CONFIGURATION where the server has no `$vectorSearch`
+ */
+export const requireVectorSearch = async (db: Db, hosts: string, maxTimeMS: number): Promise<void> => {
+  const probe = db.collection('veritas_probe')
+  const search = { index: 'veritas_probe', path: 'e', queryVector: [1], numCandidates: 1, limit: 1 }
+  try {
+    await probe.listSearchIndexes({ maxTimeMS }).toArray()
+    await probe.aggregate([{ $vectorSearch: search }], { maxTimeMS }).toArray()
+  } catch (error) {
+    if (isUnavailable(error)) throw error
+    if (codeOf(error) === namespaceNotFound) return
+    const said = error instanceof Error ? error.message : String(error)
+    throw new VeritasError({
+      code: 'CONFIGURATION',
+      message: `MongoDB at ${hosts} cannot search vectors (it says: ${said}). $vectorSearch is part of MongoDB Atlas, of local Atlas deployments and of MongoDB Community 8.2 and newer with mongot beside it: connect to one of these, or use another backend for vectors.`,
+    })
+  }
+}
+
+const namespaceNotFound = 26
 const indexNotFound = 27
 
 /** Whether the server could not be asked at all. */

@@ -1,7 +1,7 @@
 import { runConformance } from '@veritas-db/conformance'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import mongo from '../src/index.js'
-import { dropDatabase, open, testConfig, url } from './server.js'
+import { dropDatabase, open, roles, testConfig, url } from './server.js'
 
 const raw = { query: '{"aggregate": {"$collection": "documents"}, "pipeline": [{"$count": "rows"}]}' }
 
@@ -14,6 +14,7 @@ describe.skipIf(!url)(url ? 'on the server of VERITAS_MONGO_URL' : 'not run: VER
     beforeAll,
     afterAll,
     plugin: mongo,
+    roles,
     config,
     second: () => open(config),
     // The test server writes every record through to its disk.

@@ -13,9 +13,15 @@ export const testConfig = (options: MongoConfigInput = {}): MongoConfigInput => 
   ...options,
 })
 
-export const open = async (options: MongoConfigInput): Promise<Backend<MongoRole>> =>
+/** What every server can be; vectors need one that has `$vectorSearch`. */
+export const roles: readonly MongoRole[] = ['relational', 'graph']
+
+export const open = async (
+  options: MongoConfigInput,
+  asked: readonly MongoRole[] = roles,
+): Promise<Backend<MongoRole>> =>
   mongo.create(await validateConfig(mongo.config, options, 'mongo'), {
-    roles: mongo.roles,
+    roles: asked,
     poolSize: 5,
     queryTimeoutMs: 10_000,
   })
