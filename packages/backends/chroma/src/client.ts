@@ -62,7 +62,8 @@ export const clientFactory = (chroma: Chroma, args: ServerArgs): ClientFactory =
 
   const withSignal = (signal: AbortSignal | undefined): ServerArgs =>
     signal ? { ...args, fetchOptions: { ...args.fetchOptions, signal } } : args
-  const client = (signal?: AbortSignal): ChromaClient => new OwnClient(withSignal(signal))
+  const unsignalled = new OwnClient(args)
+  const client = (signal?: AbortSignal): ChromaClient => (signal ? new OwnClient(withSignal(signal)) : unsignalled)
   return {
     client,
     vector: (vector) => (known?.supports_base64_encoding ? new EncodedVector(vector) : Array.from(vector)),

@@ -5,14 +5,14 @@ import {
   encodeMetadata,
   type Metadata,
   type RecordHead,
-  type Scalar,
   type VectorRecord,
   VeritasError,
+  type Version,
 } from '@veritas-db/core/contract'
 import type { Metadata as ChromaMetadata } from 'chromadb'
-import { elementField, flagField, stored, typeFlag } from './filter.js'
+import { addFields, metadataIn } from './fields.js'
 
-/** The metadata fields that are not the user's, whose names all hold a `_`. */
+/** The fields that are not the user's: no `_` at the second place, where all of the user's have one, nor a leading `l[`. */
 export const KEY_FIELD = 'key'
 const DOCUMENT_FIELD = 'document'
 const SIDECAR_FIELD = 'metadata'
@@ -54,29 +54,10 @@ export const parseId = (id: string): Identity => {
   }
 }
 
-const addFields = (out: ChromaMetadata, metadata: Metadata, prefix: string): void => {
-  for (const [field, value] of Object.entries(metadata)) {
-    if (value === null || value === undefined) continue
-    const path = prefix + field
-    if (Array.isArray(value)) {
-      out[flagField(path)] = typeFlag.array
-      for (const element of value) out[elementField(path, element)] = 1
-    } else if (typeof value === 'object' && !(value instanceof Date)) {
-      out[flagField(path)] = typeFlag.object
-      addFields(out, value as Metadata, `${path}.`)
-    } else {
-      const scalar = value as Scalar
-      out[flagField(path)] =
-        typeFlag[scalar instanceof Date ? 'date' : (typeof scalar as 'string' | 'number' | 'boolean')]
-      const [name, literal] = stored(path, scalar)
-      out[name] = literal
-    }
-  }
-}
-
+/** A record's metadata: from the text that holds all of them or, where there was no need of one, from the fields to filter by. */
 export const metadataOf = (there: ChromaMetadata | null | undefined): Metadata => {
   const sidecar = there?.[SIDECAR_FIELD]
-  return typeof sidecar === 'string' ? decodeMetadata(sidecar) : {}
+  return typeof sidecar === 'string' ? decodeMetadata(sidecar) : metadataIn(there ?? {})
 }
 
 /** The document's id from a record's id or, where it is too long for that, from its metadata; undefined where neither has it. */
@@ -89,29 +70,26 @@ export const documentIdOf = (identity: Identity, there: ChromaMetadata | null | 
 /** A record as it is sent. */
 export interface Entry {
   readonly id: string
+  readonly version: Version
   readonly vector: Float32Array
   readonly text?: string
-  /** Our own fields, a typed field a value to filter by, and all of the user's metadata as one text. */
+  /** Our own fields, those to filter by, and all of the user's metadata as one text where those do not say it all. */
   readonly metadata: ChromaMetadata
+  /** What it takes in a request, as JSON. */
+  readonly bytes: number
 }
 
 export const toEntry = (record: VectorRecord): Entry => {
+  const { version, vector, text } = record
   const id = recordId(record)
   const metadata: ChromaMetadata = { [KEY_FIELD]: record.key }
   if (!id.includes(':')) metadata[DOCUMENT_FIELD] = record.documentId
-  const sidecar = encodeMetadata(record.metadata)
-  if (sidecar !== '{}') metadata[SIDECAR_FIELD] = sidecar
-  addFields(metadata, record.metadata, '')
-  return { id, vector: record.vector, metadata, ...(record.text !== undefined && { text: record.text }) }
+  if (!addFields(metadata, record.metadata)) metadata[SIDECAR_FIELD] = encodeMetadata(record.metadata)
+  const bytes = jsonBytes(id) + Math.ceil((vector.byteLength * 4) / 3) + jsonBytes(metadata) + jsonBytes(text) + 16
+  return { id, version, vector, metadata, bytes, ...(text !== undefined && { text }) }
 }
 
-/** What an entry takes in a request, in bytes of JSON. */
-export const wireBytes = ({ id, vector, metadata, text }: Entry): number =>
-  Buffer.byteLength(JSON.stringify(id)) +
-  Math.ceil((vector.byteLength * 4) / 3) +
-  Buffer.byteLength(JSON.stringify(metadata)) +
-  (text === undefined ? 0 : Buffer.byteLength(JSON.stringify(text))) +
-  16
+const jsonBytes = (value: unknown): number => (value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value)))
 
 /** Whether writing an entry over a stored record would leave something of it: Chroma keeps the fields that a write does not name. */
 export const leavesRest = (

@@ -1,5 +1,17 @@
 import type { FilterCapabilities, FilterNode, Scalar } from '@veritas-db/core/contract'
 import type { Where } from 'chromadb'
+import {
+  booleanField,
+  dateField,
+  elementField,
+  flagField,
+  fractionField,
+  integerField,
+  type Literal,
+  stored,
+  typeFlag,
+  withinInt64,
+} from './fields.js'
 
 /** What Chroma can filter by exactly. Its metadata has no order of texts and no search for parts of them. */
 export const filterCapabilities: FilterCapabilities = Object.freeze({
@@ -18,38 +30,7 @@ export const filterCapabilities: FilterCapabilities = Object.freeze({
   contains: ['number', 'element'],
 } as const)
 
-/** The types of a value, as the field `t_path` names them. */
-export const typeFlag = { string: 's', number: 'n', boolean: 'b', date: 'd', array: 'a', object: 'o' } as const
-
 const allFlags: readonly string[] = Object.values(typeFlag)
-
-type Literal = string | number | boolean
-
-/** The metadata field with the type of the value at a path. */
-export const flagField = (path: string): string => `t_${path}`
-/**
- * The metadata field that is 1 where the array at a path holds an element. Chroma has arrays, but a server of one's own (1.5.9)
- * leaves those of dropped collections behind, where new records inherit them.
- */
-export const elementField = (path: string, element: string | number): string => `l${JSON.stringify([path, element])}`
-
-const integerField = (path: string): string => `i_${path}`
-const fractionField = (path: string): string => `f_${path}`
-const dateField = (path: string): string => `d_${path}`
-
-/**
- * The metadata field with the value at a path, and the value as it is there. Dates are numbers to Chroma, and integers and
- * fractions are two types whose comparison cuts fractions off (0.3 equals 0 there): each has a field of its own.
- */
-export const stored = (path: string, value: Scalar): readonly [field: string, literal: Literal] => {
-  if (value instanceof Date) return [dateField(path), value.getTime()]
-  if (typeof value === 'string') return [`s_${path}`, value]
-  if (typeof value === 'boolean') return [`b_${path}`, value]
-  return [Number.isInteger(value) ? integerField(path) : fractionField(path), withinInt64(value)]
-}
-
-/** Stored integers are below 2^53; what a filter compares with may be beyond 2^63, where Chroma's integers end. */
-const withinInt64 = (value: number): number => Math.max(-(2 ** 60), Math.min(2 ** 60, value))
 
 /** A condition of Chroma, or that everything (true) or nothing (false) matches. */
 export type Compiled = Where | boolean
@@ -63,11 +44,14 @@ const join = (op: '$and' | '$or', parts: readonly Compiled[]): Compiled => {
   return op === '$and' ? { $and: conditions } : { $or: conditions }
 }
 
-const exists = (path: string, wanted: boolean): Where => ({
-  [flagField(path)]: wanted ? { $in: [...allFlags] } : { $nin: [...allFlags] },
-})
+const exists = (path: string, wanted: boolean): Compiled => {
+  const [flags, booleans]: [string[], boolean[]] = [[...allFlags], [true, false]]
+  return wanted
+    ? join('$or', [{ [flagField(path)]: { $in: flags } }, { [booleanField(path)]: { $in: booleans } }])
+    : join('$and', [{ [flagField(path)]: { $nin: flags } }, { [booleanField(path)]: { $nin: booleans } }])
+}
 
-const equals = (path: string, value: Scalar | null, wanted: boolean): Where => {
+const equals = (path: string, value: Scalar | null, wanted: boolean): Compiled => {
   if (value === null) return exists(path, !wanted)
   const [field, literal] = stored(path, value)
   return { [field]: wanted ? { $eq: literal } : { $ne: literal } }
@@ -76,7 +60,7 @@ const equals = (path: string, value: Scalar | null, wanted: boolean): Where => {
 /** One list a field, for the values of a list have one type. */
 const isOneOf = (path: string, values: readonly (Scalar | null)[], wanted: boolean): Compiled => {
   const lists = new Map<string, Literal[]>()
-  const parts: Where[] = []
+  const parts: Compiled[] = []
   for (const value of values) {
     if (value === null) {
       parts.push(exists(path, !wanted))

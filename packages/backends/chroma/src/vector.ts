@@ -12,7 +12,6 @@ import {
   foreignCursor,
   issuesOf,
   type Key,
-  type Metric,
   type Outcome,
   type Page,
   prepareRecords,
@@ -29,34 +28,19 @@ import {
   type VectorRole,
   type WriteResult,
 } from '@veritas-db/core/contract'
-import type { Metadata as ChromaMetadata, Collection, Where } from 'chromadb'
+import type { Collection, Where } from 'chromadb'
 import { entryOf, MAX_DIMENSIONS, MAX_REQUEST_BYTES } from './check.js'
 import { Collections, type Known, spaces } from './collections.js'
 import type { ChromaConfig } from './config.js'
 import type { Connection, Session } from './connection.js'
-import { documentIdOf, type Entry, KEY_FIELD, leavesRest, metadataOf, parseId, recordId, wireBytes } from './encode.js'
+import { type Entry, KEY_FIELD, leavesRest, parseId } from './encode.js'
 import { backendName, refuse } from './errors.js'
 import { type Compiled, compileFilter, filterCapabilities } from './filter.js'
+import { type Found, fieldsOf, found, getRows, IDS_A_REQUEST, type Include, type Row, similarity } from './rows.js'
 
-/** Keys in one condition: the store under a single server binds each as a parameter, of which it has 32,766. */
-const KEYS_A_REQUEST = 5000
 /** Records that one delete by condition removes, so that it stays within the time of a call's batch. */
 const DELETE_A_REQUEST = 5000
 const MAX_TOP_K = 10_000
-
-type Include = NonNullable<Parameters<VectorRole['get']>[0]['include']>
-type Field = 'documents' | 'metadatas' | 'embeddings' | 'distances'
-
-/** One record of an answer, whatever was asked for. */
-interface Row {
-  readonly id: string
-  readonly text: string | null | undefined
-  readonly metadata: ChromaMetadata | null | undefined
-  readonly vector: readonly number[] | null | undefined
-  readonly distance?: number | null | undefined
-}
-
-type Found = Omit<VectorMatch, 'score'>
 
 /** Chroma as a vector store. */
 export class ChromaVector implements VectorRole {
@@ -112,18 +96,10 @@ export class ChromaVector implements VectorRole {
     return this.#on('upsert', options, true, async (collection, session, { definition }) => {
       if (mode !== 'replace')
         throw refuse(`upsert with mode ${mode}`, 'record ids hold the version, so that nothing newer is overwritten.')
-      const unique = uniqueBatch(
-        prepareRecords(records, (record) => ({ version: record.version, entry: entryOf(record, definition) })),
-        ({ entry }) => entry.id,
-        'replace',
-      )
+      const entries = prepareRecords(records, (record) => entryOf(record, definition))
+      const unique = uniqueBatch(entries, ({ id }) => id, mode)
       const outcomes: Outcome[] = []
-      const { limits } = this.capabilities
-      for (const batch of splitBatches(
-        unique.records.map((r) => r.entry),
-        limits,
-        wireBytes,
-      )) {
+      for (const batch of splitBatches(unique.records, this.capabilities.limits, ({ bytes }) => bytes)) {
         throwIfAborted(session.signal)
         await write(collection, session, batch)
         session.changed = true
@@ -136,13 +112,13 @@ export class ChromaVector implements VectorRole {
   async get(options: Parameters<VectorRole['get']>[0]): Promise<readonly Found[]> {
     const { keys, include = { metadata: true, text: true } } = options
     return this.#on('get', options, false, async (collection, session) => {
-      const found: Found[] = []
+      const all: Found[][] = []
       for (const some of keyBatches(keys)) {
         throwIfAborted(session.signal)
         const rows = await getRows(collection, { where: withKeys(some), include: fieldsOf(include) })
-        found.push(...(await toFound(collection, rows, include)))
+        all.push(await found(collection, rows, include, (record) => record))
       }
-      return found
+      return all.flat()
     })
   }
 
@@ -167,10 +143,10 @@ export class ChromaVector implements VectorRole {
         vector: answer.embeddings[0]?.[i],
         distance: answer.distances[0]?.[i],
       }))
-      const distances = new Map(rows.map((row) => [row.id, row.distance ?? 0]))
-      return (await toFound(collection, rows, include))
-        .map((record) => ({ ...record, score: similarity(definition.metric, distances.get(recordId(record)) ?? 0) }))
-        .sort((a, b) => b.score - a.score || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.ordinal - b.ordinal))
+      const score = ({ distance }: Row): number => similarity(definition.metric, distance ?? Number.NaN)
+      return (await found(collection, rows, include, (record, row) => ({ ...record, score: score(row) }))).sort(
+        (a, b) => b.score - a.score || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.ordinal - b.ordinal),
+      )
     })
   }
 
@@ -250,12 +226,11 @@ export class ChromaVector implements VectorRole {
         })
         return { records: heads, cursor: next }
       }
-      const records = (await toFound(collection, page, all)).map(
-        (found): VectorRecord => ({
-          ...found,
-          vector: found.vector ?? new Float32Array(),
-          metadata: found.metadata ?? {},
-        }),
+      const records = await found(
+        collection,
+        page,
+        all,
+        ({ vector = new Float32Array(), metadata = {}, ...record }): VectorRecord => ({ ...record, vector, metadata }),
       )
       return { records, cursor: next }
     })
@@ -305,53 +280,8 @@ export class ChromaVector implements VectorRole {
 const NO_ID = '-'
 
 const keyBatches = (keys: readonly Key[]): Iterable<readonly Key[]> =>
-  splitBatches([...new Set(keys)], { batchRecords: KEYS_A_REQUEST })
+  splitBatches([...new Set(keys)], { batchRecords: IDS_A_REQUEST })
 const withKeys = (keys: readonly Key[]): Where => ({ [KEY_FIELD]: { $in: [...keys] } })
-
-const fieldsOf = ({ metadata, text, vector }: Include): Field[] => [
-  ...(text ? (['documents'] as const) : []),
-  ...(metadata ? (['metadatas'] as const) : []),
-  ...(vector ? (['embeddings'] as const) : []),
-]
-
-const getRows = async (collection: Collection, request: Parameters<Collection['get']>[0]): Promise<Row[]> => {
-  const { ids, documents, metadatas, embeddings } = await collection.get(request)
-  return ids.map((id, i) => ({ id, text: documents[i], metadata: metadatas[i], vector: embeddings[i] }))
-}
-
-const toFound = async (collection: Collection, rows: readonly Row[], include: Include): Promise<Found[]> => {
-  const identities = rows.map(({ id }) => parseId(id))
-  // A long document id is in the metadata only, which was perhaps not asked for.
-  const missing = include.metadata ? [] : rows.filter((_, i) => identities[i]?.documentId === undefined)
-  const stored = new Map<string, ChromaMetadata | null | undefined>()
-  for (const some of splitBatches(missing, { batchRecords: KEYS_A_REQUEST }))
-    for (const row of await getRows(collection, { ids: some.map((r) => r.id), include: ['metadatas'] }))
-      stored.set(row.id, row.metadata)
-  return rows.flatMap((row, i) => {
-    const identity = identities[i] as (typeof identities)[number]
-    const documentId = documentIdOf(identity, row.metadata ?? stored.get(row.id))
-    // Deleted between the two requests.
-    if (documentId === undefined) return []
-    return [
-      {
-        key: identity.key,
-        documentId,
-        version: identity.version,
-        ordinal: identity.ordinal,
-        ...(include.metadata && { metadata: metadataOf(row.metadata) }),
-        ...(include.text && typeof row.text === 'string' && { text: row.text }),
-        ...(include.vector && row.vector && { vector: Float32Array.from(row.vector) }),
-      },
-    ]
-  })
-}
-
-/** Chroma's distance as a similarity: it gives 1 - cosine, 1 - inner product, and the square of the Euclidean distance. */
-export const similarity = (metric: Metric, distance: number): number => {
-  if (metric === 'dot') return 1 - distance
-  if (metric === 'euclidean') return 1 / (1 + Math.sqrt(Math.max(0, distance)))
-  return Math.max(-1, Math.min(1, 1 - distance))
-}
 
 /** Writes whole records. Chroma merges a record's metadata into what is there, so what would leave a rest is deleted first. */
 const write = async (collection: Collection, session: Session, entries: readonly Entry[]): Promise<void> => {

@@ -1,6 +1,6 @@
 import { documentKey, type Metadata, type VectorRecord, version } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
-import { documentIdOf, leavesRest, metadataOf, parseId, recordId, toEntry, wireBytes } from '../src/encode.js'
+import { documentIdOf, leavesRest, metadataOf, parseId, recordId, toEntry } from '../src/encode.js'
 
 const scope = { collection: 'c' }
 const record = (documentId: string, metadata: Metadata = {}, more: Partial<VectorRecord> = {}): VectorRecord => ({
@@ -32,38 +32,39 @@ describe('record ids', () => {
 })
 
 describe('metadata', () => {
-  it('has a typed field a value, a type a path, and the whole as one text', () => {
-    const metadata = {
-      s: 'x',
-      n: 1,
-      f: 0.5,
-      b: true,
-      d: new Date(5),
-      t: ['x'],
-      u: [1, 2.5],
-      e: [],
-      o: { p: null, q: 1 },
-    }
+  it('has a typed field a value and, but for booleans, its type', () => {
+    const metadata = { s: 'x', n: 1, b: true, d: new Date(5), o: { p: { q: -0 }, r: {} } }
     const entry = toEntry(record('a', metadata))
     expect(entry.metadata).toEqual({
       key: documentKey(scope, 'a'),
-      metadata: expect.any(String),
-      ...{ t_s: 's', s_s: 'x', t_n: 'n', i_n: 1, t_f: 'n', f_f: 0.5, t_b: 'b', b_b: true, t_d: 'd', d_d: 5 },
-      ...{
-        t_t: 'a',
-        'l["t","x"]': 1,
-        t_u: 'a',
-        'l["u",1]': 1,
-        'l["u",2.5]': 1,
-        t_e: 'a',
-        t_o: 'o',
-        't_o.q': 'n',
-        'i_o.q': 1,
-      },
+      ...{ t_s: 's', s_s: 'x', t_n: 'n', i_n: 1, b_b: true, t_d: 'd', d_d: 5 },
+      ...{ t_o: 'o', 't_o.p': 'o', 't_o.p.q': 'n', 'i_o.p.q': -0, 't_o.r': 'o' },
     })
-    expect(metadataOf(entry.metadata)).toEqual(metadata)
+    // In whatever order they come back.
+    for (const fields of [Object.entries(entry.metadata), Object.entries(entry.metadata).reverse()])
+      expect(metadataOf(Object.fromEntries(fields))).toEqual(metadata)
     expect(metadataOf(toEntry(record('a')).metadata)).toEqual({})
     expect(metadataOf(null)).toEqual({})
+  })
+
+  it('is kept as one text beside, where the fields do not say it all', () => {
+    const metadata = { f: 0.5, t: ['x', 'x'], u: [2.5, 1], e: [], o: { p: null, q: 1 } }
+    const entry = toEntry(record('a', metadata))
+    expect(entry.metadata).toEqual({
+      key: documentKey(scope, 'a'),
+      metadata: JSON.stringify(metadata),
+      ...{ t_f: 'n', f_f: 0.5, t_t: 'a', 'l["t","x"]': 1, t_u: 'a', 'l["u",1]': 1, 'l["u",2.5]': 1, t_e: 'a' },
+      ...{ t_o: 'o', 't_o.q': 'n', 'i_o.q': 1 },
+    })
+    expect(metadataOf(entry.metadata)).toEqual(metadata)
+    for (const alone of [{ f: 0.5 }, { t: ['x'] }, { n: null }, { o: { p: { n: null } } }])
+      expect(toEntry(record('a', alone)).metadata.metadata).toBe(JSON.stringify(alone))
+    expect(toEntry(record('a', { u: undefined })).metadata).toEqual({ key: documentKey(scope, 'a') })
+  })
+
+  it('may have names that objects have anyway', () => {
+    const metadata = { constructor: { toString: 'x' }, valueOf: 1 }
+    expect(metadataOf(toEntry(record('a', metadata)).metadata)).toEqual(metadata)
   })
 
   it('cannot collide with our own fields', () => {
@@ -81,7 +82,7 @@ describe('metadata', () => {
   })
 
   it('is measured as it is written', () => {
-    const plain = wireBytes(toEntry(record('a')))
-    expect(wireBytes(toEntry(record('a', {}, { text: '"'.repeat(100) })))).toBeGreaterThanOrEqual(plain + 200)
+    const plain = toEntry(record('a')).bytes
+    expect(toEntry(record('a', {}, { text: '"'.repeat(100) })).bytes).toBeGreaterThanOrEqual(plain + 200)
   })
 })

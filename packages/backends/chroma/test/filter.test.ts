@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { type Compiled, compileFilter } from '../src/filter.js'
 
 const compile = (filter: Parameters<typeof parseFilter>[0]): Compiled => compileFilter(parseFilter(filter))
-const types = ['s', 'n', 'b', 'd', 'a', 'o']
+const flags = ['s', 'n', 'd', 'a', 'o']
+const there = { $or: [{ t_a: { $in: flags } }, { b_a: { $in: [true, false] } }] }
+const missing = { $and: [{ t_a: { $nin: flags } }, { b_a: { $nin: [true, false] } }] }
 
 describe('compileFilter', () => {
   it.each<[string, Parameters<typeof parseFilter>[0], unknown]>([
@@ -17,11 +19,11 @@ describe('compileFilter', () => {
     ['a fraction', { a: 1.5 }, { f_a: { $eq: 1.5 } }],
     ['a boolean', { a: false }, { b_a: { $eq: false } }],
     ['a date', { a: new Date(5) }, { d_a: { $eq: 5 } }],
-    ['null', { a: null }, { t_a: { $nin: types } }],
-    ['not null', { a: { $ne: null } }, { t_a: { $in: types } }],
+    ['null', { a: null }, missing],
+    ['not null', { a: { $ne: null } }, there],
     ['a nested field', { 'a.b c': 1 }, { 'i_a.b c': { $eq: 1 } }],
-    ['exists', { a: { $exists: true } }, { t_a: { $in: types } }],
-    ['does not exist', { a: { $exists: false } }, { t_a: { $nin: types } }],
+    ['exists', { a: { $exists: true } }, there],
+    ['does not exist', { a: { $exists: false } }, missing],
     ['$ne', { a: { $ne: 'x' } }, { s_a: { $ne: 'x' } }],
     ['$gte of an integer', { a: { $gte: 2 } }, { $or: [{ i_a: { $gte: 2 } }, { f_a: { $gte: 2 } }] }],
     ['$gte of a fraction', { a: { $gte: -1.5 } }, { $or: [{ i_a: { $gt: -2 } }, { f_a: { $gte: -1.5 } }] }],
@@ -43,7 +45,7 @@ describe('compileFilter', () => {
       { a: { $in: ['x', 1, 2, 0.5, true, null] } },
       {
         $or: [
-          { t_a: { $nin: types } },
+          missing,
           { s_a: { $in: ['x'] } },
           { i_a: { $in: [1, 2] } },
           { f_a: { $in: [0.5] } },
