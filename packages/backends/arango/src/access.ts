@@ -102,7 +102,7 @@ export class UnitAccess implements Access {
     try {
       return await forgetting(this.spaces, () => checked(call, scopeOf(options), work))
     } catch (error) {
-      throw toVeritasError(error, { ...call, where: this.#connection.where })
+      throw toVeritasError(error, { ...call, target: this.#connection.target })
     }
   }
 

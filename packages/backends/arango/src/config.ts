@@ -2,6 +2,20 @@ import { type Secret, secret } from '@veritas-db/core/contract'
 import type { Database } from 'arangojs'
 import { z } from 'zod'
 
+/** TLS of a connection, as Node's `tls.connect` takes it. */
+export interface ArangoTls {
+  /** The certificates of the authorities that are trusted, in place of Node's. */
+  readonly ca?: string | undefined
+  /** The client's own certificate. */
+  readonly cert?: string | undefined
+  /** The key of `cert`. */
+  readonly key?: Secret | undefined
+  /** Whether a server's certificate must be good. Default true. */
+  readonly rejectUnauthorized?: boolean | undefined
+  /** The name that the server's certificate must be for, where it is not that of `url`. */
+  readonly servername?: string | undefined
+}
+
 /** The options with their defaults filled in. Names end in their units. */
 export interface ArangoConfig {
   /** The server's address, without user and password. Default `http://127.0.0.1:8529`. */
@@ -20,17 +34,19 @@ export interface ArangoConfig {
   readonly poolSize?: number | undefined
   /** How long one request may take, and a query run on the server, in milliseconds. Default the manager's query timeout. */
   readonly timeoutMs?: number | undefined
-  /** Options of the undici agent, such as `{ connect: { ca } }`, for TLS of one's own. Needs the package `undici`. */
-  readonly agentOptions?: Readonly<Record<string, unknown>> | undefined
+  /** TLS, for `https:`. Certificates and key as PEM texts. */
+  readonly tls?: ArangoTls | undefined
   /** A client to use in place of all options above but `prefix`; it is not closed by us. Make it with `maxRetries: false`. */
   readonly client?: Database | undefined
 }
 
 /** The options as users write them. */
 export type ArangoConfigInput =
-  | {
-      readonly [K in keyof ArangoConfig]?: (K extends 'password' | 'token' ? string : ArangoConfig[K]) | undefined
-    }
+  | ({
+      readonly [K in Exclude<keyof ArangoConfig, 'tls'>]?:
+        | (K extends 'password' | 'token' ? string : ArangoConfig[K])
+        | undefined
+    } & { readonly tls?: (Omit<ArangoTls, 'key'> & { readonly key?: string | undefined }) | undefined })
   | undefined
 
 const withoutCredentials = (url: string): boolean => {
@@ -59,7 +75,15 @@ export const arangoConfig: z.ZodType<ArangoConfig, ArangoConfigInput> = z
       .default('veritas'),
     poolSize: z.number().int().min(1).max(1000).optional(),
     timeoutMs: z.number().int().positive().optional(),
-    agentOptions: z.record(z.string(), z.unknown()).optional(),
+    tls: z
+      .strictObject({
+        ca: z.string().min(1).optional(),
+        cert: z.string().min(1).optional(),
+        key: z.string().min(1).transform(secret).optional(),
+        rejectUnauthorized: z.boolean().optional(),
+        servername: z.string().min(1).optional(),
+      })
+      .optional(),
     client: z.custom<Database>(isClient, 'needs a Database of arangojs').optional(),
   })
   .refine((config) => config.token === undefined || config.password === undefined, {

@@ -1,14 +1,16 @@
 import {
   abortError,
-  CallsUnderWay,
+  addressOf,
+  type FailedCall,
+  Lifecycle,
   type RoleName,
   throwIfAborted,
   untilAborted,
-  VeritasError,
+  type VeritasError,
 } from '@veritas-db/core/contract'
 import type { Database } from 'arangojs'
 import type { ArangoConfig } from './config.js'
-import { backendName, type FailedCall, toVeritasError } from './errors.js'
+import { toVeritasError } from './errors.js'
 import { PoolSession, type Session, TransactionSession } from './session.js'
 
 /** One call of the contract, as all requests made for it know it. */
@@ -34,45 +36,43 @@ interface Clients {
 export class Connection {
   readonly config: ArangoConfig
   readonly timeoutMs: number
-  /** Where the server is, for messages. */
-  readonly where: string
+  /** Host and port, for messages. */
+  readonly target: string
   readonly #poolSize: number
+  readonly #life = new Lifecycle('ArangoDB')
   #clients: Clients | undefined
-  #opening: Promise<void> | undefined
-  #state: 'new' | 'open' | 'closed' = 'new'
-  readonly #underWay = new CallsUnderWay()
 
   constructor(config: ArangoConfig, defaults: { readonly poolSize: number; readonly queryTimeoutMs: number }) {
     this.config = config
     this.timeoutMs = config.timeoutMs ?? defaults.queryTimeoutMs
     this.#poolSize = config.poolSize ?? defaults.poolSize
-    const { hostname, port, protocol } = new URL(config.url)
-    this.where = config.client ? 'ArangoDB' : `ArangoDB at ${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
+    this.target = config.client ? "the injected client's address" : addressOf(config.url)
   }
 
   /** Makes the clients and asks the server for its version. Several callers at once share one attempt; after a failure the next tries again. */
   async open(call: Call): Promise<void> {
     try {
       throwIfAborted(call.signal)
-      if (this.#state === 'closed') throw closed()
-      if (this.#state === 'open') return
-      this.#opening ??= this.#open(call).finally(() => {
-        this.#opening = undefined
-      })
-      await this.#opening
+      // Not with the caller's signal: others may be waiting for the same attempt.
+      await this.#life.open(() => this.#open({ ...call, signal: undefined }), call.signal)
     } catch (error) {
       throw this.#error(error, call)
     }
   }
 
   async #open(call: Call): Promise<void> {
-    this.#clients ??= await this.#make()
-    await this.version(call)
-    if (this.#state === 'new') this.#state = 'open'
+    const clients = await this.#make()
+    this.#clients = clients
+    try {
+      await this.version(call)
+    } catch (error) {
+      this.#release()
+      throw error
+    }
   }
 
   async #make(): Promise<Clients> {
-    const { url, database, username, password, token, agentOptions, client } = this.config
+    const { url, database, username, password, token, tls, client } = this.config
     if (client) return { pool: client, transactions: client }
     const { Database } = await import('arangojs')
     const make = (): Database =>
@@ -84,7 +84,7 @@ export class Connection {
         maxRetries: false,
         retryOnConflict: 0,
         timeout: this.timeoutMs,
-        ...(agentOptions && { agentOptions }),
+        ...(tls && { agentOptions: { connect: { ...tls, key: tls.key?.reveal() } } }),
       })
     return { pool: make(), transactions: make() }
   }
@@ -95,26 +95,21 @@ export class Connection {
   }
 
   /** Runs one call of a role; `close` waits for it. Its errors name role and operation. */
-  call<T>(call: Call, work: () => Promise<T>): Promise<T> {
-    return this.#underWay.add(this.#guarded(call, work))
-  }
-
-  async #guarded<T>(call: Call, work: () => Promise<T>): Promise<T> {
+  async call<T>(call: Call, work: () => Promise<T>): Promise<T> {
     try {
       throwIfAborted(call.signal)
-      if (this.#state !== 'open') throw this.#state === 'closed' ? closed() : unopened()
-      return await work()
+      return await this.#life.run(work)
     } catch (error) {
       throw this.#error(error, call)
     }
   }
 
-  #error(error: unknown, call: FailedCall): VeritasError {
-    return toVeritasError(error, { ...call, where: this.where })
+  #error(error: unknown, call: Omit<FailedCall, 'target'>): VeritasError {
+    return toVeritasError(error, { ...call, target: this.target })
   }
 
   get #ready(): Clients {
-    if (!this.#clients) throw unopened()
+    if (!this.#clients) throw new Error('There are no clients before the connection is open.')
     return this.#clients
   }
 
@@ -175,9 +170,11 @@ export class Connection {
   }
 
   /** Waits for calls under way, then closes the clients that are ours. */
-  async close(): Promise<void> {
-    this.#state = 'closed'
-    await this.#underWay.ended()
+  close(): Promise<void> {
+    return this.#life.close(() => this.#release())
+  }
+
+  #release(): void {
     const clients = this.#clients
     this.#clients = undefined
     if (!clients || this.config.client) return
@@ -185,19 +182,3 @@ export class Connection {
     clients.transactions.close()
   }
 }
-
-const closed = (): VeritasError =>
-  new VeritasError({
-    code: 'UNAVAILABLE',
-    retryable: false,
-    backend: backendName,
-    message: 'This connection to ArangoDB was closed.',
-  })
-
-const unopened = (): VeritasError =>
-  new VeritasError({
-    code: 'UNAVAILABLE',
-    retryable: false,
-    backend: backendName,
-    message: 'There is no connection to ArangoDB: call connect first.',
-  })

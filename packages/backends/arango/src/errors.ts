@@ -1,23 +1,18 @@
-import { abortError, type ErrorCode, type RoleName, unsupported, VeritasError } from '@veritas-db/core/contract'
+import {
+  type ErrorMeaning,
+  explainWith,
+  type FailedCall,
+  networkMeaning,
+  type RoleName,
+  unsupported,
+  VeritasError,
+} from '@veritas-db/core/contract'
 
 /** The plugin's name, as errors carry it. */
 export const backendName = 'arango'
 
-/** What is known of a call that failed. */
-export interface FailedCall {
-  readonly operation: string
-  readonly role?: RoleName
-  /** Whether it changes anything: one that broke in flight may have happened. */
-  readonly write?: boolean
-  readonly signal?: AbortSignal | undefined
-  /** Where the server is, for messages. */
-  readonly where?: string
-}
-
-interface Meaning {
-  readonly code: ErrorCode
-  readonly mayHaveHappened?: boolean
-  readonly retryable?: boolean
+interface Meaning extends Omit<ErrorMeaning, 'message'> {
+  /** What to do. */
   readonly hint?: string
 }
 
@@ -50,28 +45,18 @@ const byStatus: Readonly<Record<number, Meaning>> = {
   401: { code: 'AUTHENTICATION', hint: 'Check username, password and token.' },
   403: { code: 'AUTHENTICATION', hint: 'The user may not do this.' },
   404: { code: 'NOT_FOUND' },
-  408: { code: 'TIMEOUT', mayHaveHappened: true },
+  408: { code: 'TIMEOUT', inFlight: true },
   409: { code: 'CONFLICT', retryable: true },
   410: again,
   412: again,
   413: { code: 'VALIDATION' },
   429: { code: 'RATE_LIMITED' },
-  500: { code: 'INTERNAL', mayHaveHappened: true },
+  500: { code: 'INTERNAL', inFlight: true },
   501: { code: 'UNSUPPORTED' },
-  502: { code: 'UNAVAILABLE', mayHaveHappened: true },
-  503: { code: 'UNAVAILABLE', mayHaveHappened: true },
-  504: { code: 'UNAVAILABLE', mayHaveHappened: true },
+  502: { code: 'UNAVAILABLE', inFlight: true },
+  503: { code: 'UNAVAILABLE', inFlight: true },
+  504: { code: 'UNAVAILABLE', inFlight: true },
 }
-
-// Node's and undici's codes of connections that were never made: nothing was sent.
-const neverConnected: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-])
 
 /** The error and what caused it, outermost first. */
 const chain = (error: unknown): object[] => {
@@ -93,59 +78,51 @@ export const errorNumber = (error: unknown): number | undefined => numberIn(chai
 
 const retryAfterMs = (errors: readonly object[]): number | undefined => {
   for (const error of errors) {
-    const response = field(error, 'response')
-    if (response instanceof Response) {
-      const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
-      if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000)
-    }
+    // Not by class: with TLS options the client has undici's own, which is another one than Node's.
+    const response = field(error, 'response') as
+      | { readonly headers?: { get?(name: string): string | null } }
+      | undefined
+    const seconds = Number.parseFloat(response?.headers?.get?.('retry-after') ?? '')
+    if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000)
   }
   return undefined
 }
 
-/** A native error as a VeritasError; one that is a VeritasError already gets what it lacks. */
-export const toVeritasError = (error: unknown, call: FailedCall): VeritasError => {
-  const { operation, role, write = false, signal, where = 'ArangoDB' } = call
-  const base = { backend: backendName, operation, ...(role && { role }) }
-  if (VeritasError.is(error)) return VeritasError.from(error, base)
+/** What an error of the client means; undefined where neither the server nor the client knows it. */
+const meaningOf = (error: Error): ErrorMeaning | undefined => {
   const errors = chain(error)
-  const make = (meaning: Meaning, message: string): VeritasError => {
-    const delay = retryAfterMs(errors)
-    return new VeritasError({
-      ...base,
-      code: meaning.code,
-      outcome: write && meaning.mayHaveHappened ? 'unknown' : 'not-applied',
-      message: meaning.hint ? `${message} ${meaning.hint}` : message,
-      ...(meaning.retryable !== undefined && { retryable: meaning.retryable }),
-      ...(delay !== undefined && { retryAfterMs: delay }),
-      cause: error,
-    })
-  }
-  if (signal?.aborted) return abortError(signal, { ...base, outcome: write ? 'unknown' : 'not-applied', cause: error })
-  const said = error instanceof Error ? error.message : String(error)
+  const delay = retryAfterMs(errors)
+  const told = ({ hint, ...meaning }: Meaning, message: string): ErrorMeaning => ({
+    ...meaning,
+    message: hint ? `${message}. ${hint}` : message,
+    ...(delay !== undefined && { retryAfterMs: delay }),
+  })
   const number = errorNumber(error)
   const status = numberIn(errors, 'code')
   if (number !== undefined && !(status === 429 || (status !== undefined && status >= 500 && !byNumber[number]))) {
     const meaning = byNumber[number] ?? (number >= 1500 && number < 1600 ? byStatus[400] : byStatus[status ?? 500])
-    return make(meaning ?? { code: 'INTERNAL' }, `${where} answered with error ${number}: ${said}.`)
+    return told(meaning ?? { code: 'INTERNAL' }, `answered with error ${number}: ${error.message}`)
   }
   if (status !== undefined)
-    return make(
-      byStatus[status] ?? (status < 500 ? { code: 'VALIDATION' } : { code: 'INTERNAL', mayHaveHappened: true }),
-      `${where} answered ${status}: ${said}.`,
+    return told(
+      byStatus[status] ?? (status < 500 ? { code: 'VALIDATION' } : { code: 'INTERNAL', inFlight: true }),
+      `answered ${status}: ${error.message}`,
     )
-  const names = errors.map((e) => field(e, 'name'))
-  const native = errors.map((e) => field(e, 'code')).find((code) => typeof code === 'string')
-  if (typeof native === 'string' && neverConnected.has(native))
-    return make({ code: 'CONNECTION' }, `${where} could not be reached (${native}).`)
-  if (names.includes('ResponseTimeoutError'))
-    return make({ code: 'TIMEOUT', mayHaveHappened: true }, `${where} did not answer in time.`)
-  if (names.some((name) => name === 'FetchFailedError' || name === 'NetworkError' || name === 'TypeError'))
-    return make(
-      { code: 'CONNECTION', mayHaveHappened: true },
-      `The connection to ${where} broke (${String(native ?? said)}).`,
-    )
-  return make({ code: 'INTERNAL', mayHaveHappened: true }, said)
+  if (errors.some((e) => field(e, 'name') === 'ResponseTimeoutError'))
+    return { code: 'TIMEOUT', inFlight: true, message: 'did not answer in time' }
+  const why = networkMeaning(error)
+  if (why) return why
+  if (errors.some((e) => ['FetchFailedError', 'NetworkError', 'TypeError'].includes(String(field(e, 'name')))))
+    return { code: 'CONNECTION', inFlight: true, message: `broke the connection: ${error.message}` }
+  return undefined
 }
+
+/** A native error as a VeritasError; one that is a VeritasError already gets what it lacks. */
+export const toVeritasError: (error: unknown, call: FailedCall) => VeritasError = explainWith({
+  backend: backendName,
+  product: 'ArangoDB',
+  meaningOf,
+})
 
 /** The error of a call on something that was never ensured. */
 export const missing = (what: string, ensure: string): VeritasError =>

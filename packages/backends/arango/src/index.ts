@@ -1,6 +1,7 @@
 import {
   type Backend,
   type CallOptions,
+  clientNumber,
   definePlugin,
   type Plugin,
   type RolesOf,
@@ -22,7 +23,7 @@ export type ArangoRole = 'graph' | 'relational'
 
 const engineId = ({ url, database, client }: ArangoConfig): string =>
   // A client of the user's own tells its database and not its address.
-  client ? `arango:client/${client.name}` : `arango:${redactUrl(url)}#${database}`
+  client ? `arango:client:${clientNumber(client)}/${client.name}` : `arango:${redactUrl(url)}#${database}`
 
 /** ArangoDB as graph and relational store. */
 export const arango: Plugin<ArangoConfigInput, ArangoConfig, ArangoRole> = definePlugin({

@@ -2,12 +2,12 @@ import { invalid, VeritasError } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
 import { toVeritasError } from '../src/errors.js'
 
-const where = 'ArangoDB at db.example:8529'
+const target = 'db.example:8529'
 /** An error as the client makes it of an answer. */
 const answered = (errorNum: number, code: number, write = true, headers: Record<string, string> = {}): VeritasError => {
   const cause = Object.assign(new Error('HTTP'), { name: 'HttpError', code, response: new Response('', { headers }) })
   const native = Object.assign(new Error('said so', { cause }), { name: 'ArangoError', errorNum, code })
-  return toVeritasError(native, { operation: 'upsert', write, where })
+  return toVeritasError(native, { operation: 'upsert', write, target })
 }
 
 describe('answers', () => {
@@ -31,7 +31,7 @@ describe('answers', () => {
   ])('error %i with status %i', (number, status, code, retryable, outcome) => {
     const error = answered(number, status)
     expect(error).toMatchObject({ code, retryable, outcome, backend: 'arango', operation: 'upsert' })
-    expect(error.message).toContain(where)
+    expect(error.message).toContain(`ArangoDB at ${target} `)
     expect(answered(number, status, false).outcome).toBe('not-applied')
   })
 
@@ -42,14 +42,14 @@ describe('answers', () => {
 
   it('answers that are not from ArangoDB are told by their status', () => {
     const proxy = Object.assign(new Error('Bad Gateway'), { name: 'HttpError', code: 502 })
-    expect(toVeritasError(proxy, { operation: 'get' })).toMatchObject({ code: 'UNAVAILABLE' })
+    expect(toVeritasError(proxy, { operation: 'get', target })).toMatchObject({ code: 'UNAVAILABLE' })
   })
 })
 
 describe('connections', () => {
   const network = (code: string, name = 'FetchFailedError'): VeritasError => {
     const cause = new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code }) })
-    return toVeritasError(Object.assign(new Error('x', { cause }), { name }), { operation: 'get', write: true, where })
+    return toVeritasError(Object.assign(new Error('x', { cause }), { name }), { operation: 'get', write: true, target })
   }
   it.each([
     ['ECONNREFUSED', 'CONNECTION', 'not-applied'],
@@ -63,14 +63,14 @@ describe('connections', () => {
 
   it('no answer in time is TIMEOUT', () => {
     const error = Object.assign(new Error('x'), { name: 'ResponseTimeoutError' })
-    expect(toVeritasError(error, { operation: 'get', write: true })).toMatchObject({
+    expect(toVeritasError(error, { operation: 'get', write: true, target })).toMatchObject({
       code: 'TIMEOUT',
       outcome: 'unknown',
     })
   })
 
   it('an aborted call is ABORTED, and the reason of a signal that is one of ours stays', () => {
-    const call = { operation: 'upsert', write: true }
+    const call = { operation: 'upsert', write: true, target }
     expect(toVeritasError(new Error('x'), { ...call, signal: AbortSignal.abort() })).toMatchObject({
       code: 'ABORTED',
       outcome: 'unknown',
@@ -81,10 +81,12 @@ describe('connections', () => {
 })
 
 it('an error of ours gets what it lacks, and anything else is INTERNAL', () => {
-  expect(toVeritasError(invalid('filter', 'is wrong'), { operation: 'find', role: 'relational' })).toMatchObject({
+  expect(
+    toVeritasError(invalid('filter', 'is wrong'), { operation: 'find', role: 'relational', target }),
+  ).toMatchObject({
     code: 'VALIDATION',
     role: 'relational',
     backend: 'arango',
   })
-  expect(toVeritasError('odd', { operation: 'find' }).code).toBe('INTERNAL')
+  expect(toVeritasError('odd', { operation: 'find', target }).code).toBe('INTERNAL')
 })

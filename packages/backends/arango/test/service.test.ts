@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+import { inspect } from 'node:util'
+import { runProgram, tlsFront } from '@veritas-db/conformance/network'
 import {
   type Backend,
   documentKey,
@@ -137,6 +137,30 @@ describe('connecting', () => {
     expect((await make({ database: 'shop' })).engineId).toBe(`arango:${emulator.url}/#shop`)
   })
 
+  it('TLS with an authority of its own works, and is refused without it', async () => {
+    const front = await tlsFront({ host: '127.0.0.1', port: emulator.port })
+    const url = `https://localhost:${front.port}`
+    const { relational } = (await open({ url, tls: { ca: front.ca, servername: 'localhost' } })).roles
+    await relational.ensureTable({ ...table, columns })
+    await relational.upsert({ ...table, records: [row('a', { s: 'x' })] })
+    expect(await relational.count(table)).toBe(1)
+    emulator.configure({ rateLimit: { everyNth: 1 } })
+    expect((await failure(() => relational.count(table), 'RATE_LIMITED')).retryAfterMs).toBeGreaterThan(0)
+    emulator.configure({ rateLimit: null })
+    const untrusting = await make({ url })
+    const error = await failure(() => untrusting.connect(), 'CONNECTION')
+    expect(error).toMatchObject({ outcome: 'not-applied', retryable: false })
+    expect(error.message).toContain(`localhost:${front.port}`)
+    expect(error.message).toContain('tls.ca')
+    await Promise.all(opened.splice(0).map((backend) => backend.close()))
+    await front.close()
+  })
+
+  it('a key of TLS is shown nowhere', async () => {
+    const config = await validateConfig(arango.config, { tls: { key: 'hunter2-key' } }, 'arango')
+    expect(`${JSON.stringify(config)} ${inspect(config, { depth: 9 })}`).not.toContain('hunter2-key')
+  })
+
   it('a process that used it ends by itself', async () => {
     const program = `
       import { arango } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}
@@ -147,10 +171,16 @@ describe('connecting', () => {
       await backend.roles.graph.ensureSchema({ scope: { collection: 'a' }, labels: ['A'], edgeTypes: ['B'] })
       await backend.close()
       console.log('closed')`
-    const options = { cwd: new URL('..', import.meta.url).pathname, timeout: 20_000 }
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], options)
-    expect(stdout).toContain('closed')
+    expect(await runProgram(program, { cwd: new URL('..', import.meta.url) })).toEqual({ code: 0, output: 'closed\n' })
   })
+})
+
+it('two clients of the user’s own are two engines, even where their databases are called the same', async () => {
+  const [one, two] = [new Database({ url: emulator.url }), new Database({ url: emulator.url })]
+  expect((await make({ client: one })).engineId).toBe((await make({ client: one })).engineId)
+  expect((await make({ client: one })).engineId).not.toBe((await make({ client: two })).engineId)
+  one.close()
+  two.close()
 })
 
 it('an injected client is used and not closed', async () => {

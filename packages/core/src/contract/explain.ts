@@ -62,7 +62,7 @@ export function explainWith(explainer: Explainer): (error: unknown, call: Failed
     return new VeritasError({
       ...common,
       code: meaning.code,
-      message: `${product} at ${target} ${meaning.message ?? `says: ${native.message}`}.`,
+      message: `${product} at ${target} ${(meaning.message ?? `says: ${native.message}`).replace(/\.+$/, '')}.`,
       cause: error,
       ...(meaning.retryable !== undefined && { retryable: meaning.retryable }),
       ...(meaning.retryAfterMs !== undefined && { retryAfterMs: meaning.retryAfterMs }),

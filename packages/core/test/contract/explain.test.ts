@@ -117,6 +117,7 @@ describe('explaining an error', () => {
       outcome: 'unknown',
       message: 'Mine at 10.0.0.1:7 says: a text.',
     })
+    expect(explain(new Error('A sentence.'), call).message).toBe('Mine at 10.0.0.1:7 says: A sentence.')
   })
 
   it('fills in what an error of the contract lacks', () => {

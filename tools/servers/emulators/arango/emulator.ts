@@ -219,16 +219,21 @@ export const startArangoEmulator = async (options: ArangoEmulatorOptions = {}): 
     if (config.latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, config.latencyMs))
     let reply: Reply
     let dropped = false
+    // ArangoDB knows no such limit; the gateways in front of hosted ones do.
+    let headers: Record<string, string> = {}
     try {
       const verdict = faults.judge(config, method, call.path)
-      if (verdict.kind === 'limited') throw new ArangoFailure(503, undefined, 429)
+      if (verdict.kind === 'limited') {
+        headers = { 'retry-after': String(verdict.retryAfter) }
+        throw new ArangoFailure(503, undefined, 429)
+      }
       if (verdict.kind === 'fault' && verdict.action !== 'drop')
         throw new ArangoFailure(verdict.action, undefined, verdict.action)
       dropped = verdict.kind === 'fault'
       if (call.path !== '/_api/import') call.body = parse(raw)
       reply = checked(call, serve(call))
     } catch (error) {
-      reply = checked(call, failed(asFailure(error)))
+      reply = { ...checked(call, failed(asFailure(error))), headers }
     }
     if (dropped) response.destroy()
     else send(response, reply, method !== 'HEAD')
