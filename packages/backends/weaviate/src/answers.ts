@@ -1,6 +1,7 @@
 import { APPLIED, type Metric, type Outcome, type VectorMatch } from '@veritas-db/core/contract'
-import { HEAD_PROPERTIES, type Include, recordOf, type StoredObject } from './encode.js'
+import { type Include, recordOf, type StoredObject } from './encode.js'
 import { ofObject } from './errors.js'
+import { HEAD } from './properties.js'
 
 /** What the server says of one object of a batch. */
 export interface BatchAnswer {
@@ -16,7 +17,7 @@ export const wanted = ({
   text,
   vector,
 }: Include): { returnProperties: string[]; includeVector: boolean } => ({
-  returnProperties: [...HEAD_PROPERTIES, ...(metadata ? ['metadata'] : []), ...(text ? ['text'] : [])],
+  returnProperties: [HEAD, ...(metadata ? ['metadata'] : []), ...(text ? ['text'] : [])],
   includeVector: vector ?? false,
 })
 

@@ -1,5 +1,5 @@
 import { type CollectionDefinition, checkVectorRecord, invalid, type VectorRecord } from '@veritas-db/core/contract'
-import { type Entry, toEntry, wireBytes } from './encode.js'
+import { type Entry, toEntry } from './encode.js'
 
 /** What a request may hold, in bytes. The server's own limit, which it has for gRPC, is 100 MB. */
 export const MAX_REQUEST_BYTES: number = 32 * 1024 * 1024
@@ -12,7 +12,7 @@ export const entryOf = (record: VectorRecord, definition: CollectionDefinition |
   if (record.vector.length > MAX_DIMENSIONS)
     throw invalid('vector', `has ${record.vector.length} dimensions, at most ${MAX_DIMENSIONS} are allowed`)
   const entry = toEntry(record)
-  const bytes = wireBytes(entry)
+  const { bytes } = entry
   if (bytes > MAX_REQUEST_BYTES)
     throw invalid(
       (record.text?.length ?? 0) * 2 > bytes ? 'text' : 'metadata',

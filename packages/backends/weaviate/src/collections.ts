@@ -16,6 +16,8 @@ import { type AddedProperty, baseProperties, fieldProperties, fieldsOf, rangeCol
 /** A collection as it was found. */
 export interface Known {
   readonly name: string
+  /** Kept with it, since the client makes some ten objects for one. */
+  readonly handle: Collection
   readonly definition: CollectionDefinition
   /** The names of its properties. Others may have added some since. */
   readonly properties: Set<string>
@@ -72,7 +74,7 @@ export class Collections {
     const remembered = this.#known.get(name)
     if (remembered) {
       try {
-        return await work(this.handle(session, remembered), remembered)
+        return await work(remembered.handle, remembered)
       } catch (error) {
         // Whatever went wrong: perhaps the collection is another one by now.
         this.#known.delete(name)
@@ -82,13 +84,7 @@ export class Collections {
     const found = await this.#read(session, name)
     if (!found) throw missing(scope)
     this.#known.set(name, found)
-    return work(this.handle(session, found), found)
-  }
-
-  handle(session: Session, { name }: Known): Collection {
-    const collection = session.client.collections.use(name)
-    const { consistency } = this.#config
-    return consistency ? collection.withConsistency(consistency) : collection
+    return work(found.handle, found)
   }
 
   /** Adds properties for ranges where the collection lacks them. */
@@ -101,7 +97,7 @@ export class Collections {
     for (const property of properties) {
       if (known.properties.has(property.name)) continue
       try {
-        await session.rest(this.handle(session, known).config.addProperty(property))
+        await session.rest(known.handle.config.addProperty(property))
       } catch (error) {
         // Somebody else was faster.
         if (!isConflict(error)) throw error
@@ -115,6 +111,12 @@ export class Collections {
     if (names.every((name) => known.properties.has(name))) return
     const found = await this.#read(session, known.name)
     for (const name of found?.properties ?? []) known.properties.add(name)
+  }
+
+  #handle(session: Session, name: string): Collection {
+    const collection = session.client.collections.use(name)
+    const { consistency } = this.#config
+    return consistency ? collection.withConsistency(consistency) : collection
   }
 
   #name(scope: Scope): string {
@@ -157,7 +159,7 @@ export class Collections {
       if (!info) throw notOurs(name)
       const { dimensions, metric, fields = {} } = info
       const properties = new Set((found.properties ?? []).flatMap((property) => property.name ?? []))
-      return { name, definition: { dimensions, metric, fields }, properties }
+      return { name, handle: this.#handle(session, name), definition: { dimensions, metric, fields }, properties }
     } catch (error) {
       if (isNotFound(error)) return undefined
       throw error

@@ -143,14 +143,16 @@ export class Connection {
    */
   async #watched<T>(signal: AbortSignal | undefined, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController()
-    const ending = signal ? AbortSignal.any([signal, controller.signal]) : controller.signal
+    const stop = (): void => controller.abort(signal?.reason)
+    signal?.addEventListener('abort', stop, { once: true })
     const timer = setTimeout(() => {
       this.#reach().catch((error: unknown) => controller.abort(error))
     }, WATCH_AFTER_MS)
     try {
-      return await untilAborted(request(ending), ending, reasonOf)
+      return await untilAborted(request(controller.signal), controller.signal, reasonOf)
     } finally {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', stop)
     }
   }
 

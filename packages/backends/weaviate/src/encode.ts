@@ -9,12 +9,10 @@ import {
   type VectorMatch,
   type VectorRecord,
   VeritasError,
+  type Version,
 } from '@veritas-db/core/contract'
 import { elementFacet, FACETS, presence, rangeProperty, scalarFacet } from './filter.js'
-import { GUARD } from './properties.js'
-
-/** The properties of every collection that are always read. */
-export const HEAD_PROPERTIES = ['key', 'version', 'ordinal', 'documentId'] as const
+import { GUARD, HEAD } from './properties.js'
 
 const NAMESPACE = Buffer.from('6f2c6e0e7d6b5c4ba1d57ae1c70f6b1d', 'hex')
 
@@ -30,32 +28,33 @@ export const recordUuid = ({ key, version, ordinal }: Required<RecordHead>): str
 /** A record as it is sent. */
 export interface Entry {
   readonly id: string
+  readonly version: Version
   readonly vector: Float32Array
   readonly properties: Readonly<Record<string, unknown>>
   /** Its properties for ranges, which the collection may lack. */
   readonly ranges: readonly string[]
+  /** What it takes in a request, as JSON. */
+  readonly bytes: number
 }
 
 export const toEntry = (record: VectorRecord): Entry => {
+  const { key, version, ordinal, documentId, vector, text } = record
   const facets = new Set<string>()
   const ranges: Record<string, number> = {}
   collect(record.metadata, '', facets, ranges)
-  return {
-    id: recordUuid(record),
-    vector: record.vector,
-    ranges: Object.keys(ranges),
-    properties: {
-      key: record.key,
-      version: record.version,
-      ordinal: record.ordinal,
-      documentId: record.documentId,
-      ...(record.text !== undefined && { text: record.text }),
-      metadata: encodeMetadata(record.metadata),
-      [GUARD]: {},
-      ...(facets.size > 0 && { [FACETS]: [...facets] }),
-      ...ranges,
-    },
+  const properties = {
+    key,
+    version,
+    [HEAD]: `${key}.${version}.${ordinal}:${documentId}`,
+    ...(text !== undefined && { text }),
+    metadata: encodeMetadata(record.metadata),
+    [GUARD]: {},
+    ...(facets.size > 0 && { [FACETS]: [...facets] }),
+    ...ranges,
   }
+  // A number of a vector has some 20 digits there.
+  const bytes = Buffer.byteLength(JSON.stringify(properties)) + vector.length * 22 + 160
+  return { id: recordUuid(record), version, vector, properties, ranges: Object.keys(ranges), bytes }
 }
 
 const collect = (metadata: Metadata, prefix: string, facets: Set<string>, ranges: Record<string, number>): void => {
@@ -76,10 +75,6 @@ const collect = (metadata: Metadata, prefix: string, facets: Set<string>, ranges
   }
 }
 
-/** What an entry takes in a request, in bytes of JSON. A number of a vector has some 20 digits there. */
-export const wireBytes = ({ vector, properties }: Entry): number =>
-  Buffer.byteLength(JSON.stringify(properties)) + vector.length * 22 + 160
-
 /** An object as the server gives it. */
 export interface StoredObject {
   readonly uuid: string
@@ -94,22 +89,34 @@ export interface Include {
   readonly vector?: boolean
 }
 
-export const headOf = ({ properties, uuid }: StoredObject): Required<RecordHead> => {
-  const { key, version, ordinal } = properties
-  if (typeof key !== 'string' || typeof version !== 'string' || typeof ordinal !== 'number')
+/** What identifies a record. */
+interface Identity extends Required<RecordHead> {
+  readonly documentId: string
+}
+
+const HEAD_PATTERN = /^([0-9a-f]{32})\.([0-9a-f]{24})\.(\d{1,10}):([\s\S]+)$/
+
+export const identityOf = ({ properties, uuid }: StoredObject): Identity => {
+  const { [HEAD]: head } = properties
+  const [, key, version, ordinal, documentId] = (typeof head === 'string' && HEAD_PATTERN.exec(head)) || []
+  if (documentId === undefined)
     throw new VeritasError({
       code: 'CONFLICT',
       message: `The collection holds an object that VERITAS did not write: ${uuid}.`,
     })
-  return { key: asKey(key), version: asVersion(version), ordinal }
+  return { key: asKey(key), version: asVersion(version), ordinal: Number(ordinal), documentId }
+}
+
+export const headOf = (object: StoredObject): Required<RecordHead> => {
+  const { documentId: _, ...head } = identityOf(object)
+  return head
 }
 
 export const recordOf = (object: StoredObject, include: Include): Omit<VectorMatch, 'score'> => {
-  const { documentId, text, metadata } = object.properties
+  const { text, metadata } = object.properties
   const vector = include.vector ? vectorOf(object.vectors) : undefined
   return {
-    ...headOf(object),
-    documentId: typeof documentId === 'string' ? documentId : '',
+    ...identityOf(object),
     ...(include.metadata && { metadata: typeof metadata === 'string' ? decodeMetadata(metadata) : {} }),
     ...(include.text && typeof text === 'string' && { text }),
     ...(vector && { vector }),

@@ -1,6 +1,9 @@
 import type { FieldType } from '@veritas-db/core/contract'
 import { FACETS, propertyName, rangeProperty } from './filter.js'
 
+/** `key.version.ordinal:documentId`, which is all that is always read: each property of an answer costs server and client time. */
+export const HEAD = 'head'
+
 /**
  * A property of type object that stays empty. A server whose auto-schema is on makes a collection for an object whose
  * collection is gone, and a late write would bring a dropped one back; this property is one that it cannot make up, and so it
@@ -12,8 +15,7 @@ export const GUARD = 'guard'
 export const baseProperties: readonly Readonly<Record<string, unknown>>[] = [
   { name: 'key', dataType: ['text'], tokenization: 'field', indexFilterable: true, indexSearchable: false },
   { name: 'version', dataType: ['text'], tokenization: 'field', indexFilterable: true, indexSearchable: false },
-  { name: 'ordinal', dataType: ['int'], indexFilterable: false },
-  { name: 'documentId', dataType: ['text'], tokenization: 'field', indexFilterable: false, indexSearchable: false },
+  { name: HEAD, dataType: ['text'], tokenization: 'field', indexFilterable: false, indexSearchable: false },
   { name: 'text', dataType: ['text'], tokenization: 'word', indexFilterable: false, indexSearchable: true },
   { name: 'metadata', dataType: ['text'], tokenization: 'field', indexFilterable: false, indexSearchable: false },
   { name: FACETS, dataType: ['text[]'], tokenization: 'field', indexFilterable: true, indexSearchable: false },

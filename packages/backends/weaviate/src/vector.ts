@@ -34,7 +34,7 @@ import { entryOf, MAX_DIMENSIONS, MAX_REQUEST_BYTES } from './check.js'
 import { Collections, distances, type Known } from './collections.js'
 import type { WeaviateConfig } from './config.js'
 import type { Connection, Session } from './connection.js'
-import { type Entry, headOf, type Include, recordOf, type StoredObject, wireBytes } from './encode.js'
+import { type Entry, headOf, type Include, recordOf, type StoredObject } from './encode.js'
 import { backendName, refuse } from './errors.js'
 import { type Compiled, compileFilter, filterCapabilities, join, on, rangesOf } from './filter.js'
 
@@ -106,22 +106,15 @@ export class WeaviateVector implements VectorRole {
     return this.#on('upsert', options, true, async (_, session, known) => {
       if (mode !== 'replace')
         throw refuse(`upsert with mode ${mode}`, 'record ids hold the version, so that nothing newer is overwritten.')
-      const unique = uniqueBatch(
-        prepareRecords(records, (record) => ({ version: record.version, entry: entryOf(record, known.definition) })),
-        ({ entry }) => entry.id,
-        'replace',
-      )
+      const entries = prepareRecords(records, (record) => entryOf(record, known.definition))
+      const unique = uniqueBatch(entries, ({ id }) => id, mode)
       await this.#collections.addRanges(
         session,
         known,
-        unique.records.flatMap(({ entry }) => entry.ranges),
+        unique.records.flatMap(({ ranges }) => ranges),
       )
       const outcomes: Outcome[] = []
-      for (const batch of splitBatches(
-        unique.records.map((r) => r.entry),
-        this.capabilities.limits,
-        wireBytes,
-      )) {
+      for (const batch of splitBatches(unique.records, this.capabilities.limits, ({ bytes }) => bytes)) {
         throwIfAborted(session.signal)
         outcomes.push(...(await this.#write(session, known, batch)))
         session.changed = true
@@ -377,4 +370,5 @@ export class WeaviateVector implements VectorRole {
 
 const keyBatches = (keys: readonly Key[]): Iterable<readonly Key[]> =>
   splitBatches([...new Set(keys)], { batchRecords: KEYS_A_REQUEST })
-const withKeys = (keys: readonly Key[]): FilterValue => on('key', 'ContainsAny', [...keys])
+const withKeys = (keys: readonly Key[]): FilterValue =>
+  keys.length === 1 ? on('key', 'Equal', keys[0]) : on('key', 'ContainsAny', [...keys])

@@ -1,6 +1,6 @@
 import { documentKey, type VectorRecord, version } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
-import { headOf, recordOf, recordUuid, type StoredObject, toEntry, wireBytes } from '../src/encode.js'
+import { headOf, recordOf, recordUuid, type StoredObject, toEntry } from '../src/encode.js'
 
 const scope = { collection: 'c' }
 const record = (more: Partial<VectorRecord> = {}): VectorRecord => ({
@@ -44,12 +44,21 @@ describe('an entry', () => {
     expect(headOf(stored)).toEqual({ key: whole.key, version: whole.version, ordinal: 3 })
   })
 
+  it.each(['a:b', ' spaces ', 'line\nbreak', '\u{1f600}', 'x'.repeat(512)])(
+    'keeps the document id: %j',
+    (documentId) => {
+      const { id, properties } = toEntry(record({ documentId }))
+      expect(recordOf({ uuid: id, properties }, {}).documentId).toBe(documentId)
+    },
+  )
+
   it('of somebody else is not mistaken for ours', () => {
-    expect(() => headOf({ uuid: 'u', properties: {} })).toThrow(/did not write/)
+    for (const head of [undefined, '', 'x.y.0:a', `${record().key}.${record().version}.0:`, 7])
+      expect(() => headOf({ uuid: 'u', properties: { head } })).toThrow(/did not write/)
   })
 
   it('is measured as it is written', () => {
-    const plain = wireBytes(toEntry(record()))
-    expect(wireBytes(toEntry(record({ text: '"'.repeat(100) })))).toBeGreaterThanOrEqual(plain + 200)
+    const plain = toEntry(record()).bytes
+    expect(toEntry(record({ text: '"'.repeat(100) })).bytes).toBeGreaterThanOrEqual(plain + 200)
   })
 })
