@@ -1,9 +1,7 @@
 import arangoBackend from '@veritas-db/arango'
 import { aql, Database } from 'arangojs'
-import type { Row } from '../measure.ts'
 import { compareGraphs, compareTables, type GraphContestant, type TableContestant } from './compare.ts'
 import { ourGraph, ourTable } from './ours.ts'
-import { pushedTable } from './pushdown.ts'
 import { batches, FIND_LIMIT, items, open, type ServerBench, SINCE } from './shape.ts'
 
 const COUNT = 1000
@@ -20,11 +18,10 @@ export const arangoBench: ServerBench = {
     const all = items(COUNT, 2)
     const size = COUNT.toLocaleString('en')
     try {
-      const title = `arango (emulator) rows ${size}`
-      const table = ourTable(await open(arangoBackend, config))
-      const pushdown = (): Promise<Row> => pushedTable(title, table.role)
-      const contestants = { veritas: table, raw: rawTable(db) }
-      const tables = await compareTables({ title, items: all, options, pushdown, emulated: true }, contestants)
+      const tables = await compareTables(
+        { title: `arango (emulator) rows ${size}`, items: all, options, emulated: true },
+        { veritas: ourTable(await open(arangoBackend, config)), raw: rawTable(db) },
+      )
       const graphs = await compareGraphs(
         { title: `arango (emulator) graph ${size}`, items: all, options, emulated: true },
         { veritas: ourGraph(await open(arangoBackend, config)), raw: rawGraph(db) },

@@ -1,5 +1,7 @@
+import type { GraphRole, RelationalRole, VectorRole } from '@veritas-db/core/contract'
 import { nearest, random } from '../data.ts'
 import { type BenchOptions, contest, median, ms, type Row, timed } from '../measure.ts'
+import { pushedGraph, pushedTable, pushedVectors } from './pushdown.ts'
 import { type Item, K, SINCE } from './shape.ts'
 
 /** Different questions of each kind. */
@@ -40,8 +42,11 @@ export interface GraphContestant extends Contestant {
   neighbors(item: Item): Promise<readonly string[]>
 }
 
-/** The contestants by name: `veritas`, `raw` (the driver, by hand) and the rivals. */
-type Contestants<C extends Contestant> = Readonly<Record<string, C>> & { readonly veritas: C; readonly raw: C }
+/** The contestants by name: `veritas` with its role, `raw` (the driver, by hand) and the rivals. */
+type Contestants<C extends Contestant, R> = Readonly<Record<string, C>> & {
+  readonly veritas: C & { readonly role: R }
+  readonly raw: C
+}
 
 export interface Comparison {
   /** Such as `postgres vector 10,000`. */
@@ -52,16 +57,16 @@ export interface Comparison {
   readonly loadGoal?: number
   /** No goal is held against an emulator, which has no indexes and checks every request. */
   readonly emulated?: boolean
-  /** Further measurements of ours, while everything is loaded. */
-  readonly pushdown?: () => Promise<Row>
 }
 
 /** Bulk upsert, read by key, nearest ten with and without a filter. */
 export async function compareVectors(
   comparison: Comparison,
-  contestants: Contestants<VectorContestant>,
+  contestants: Contestants<VectorContestant, VectorRole>,
 ): Promise<readonly Row[]> {
-  return compare(comparison, contestants, async () => {
+  const pushed = (): Promise<readonly Row[]> =>
+    pushedVectors(comparison.title, contestants.veritas.role, comparison.items)
+  return compare(comparison, contestants, pushed, async () => {
     const { items } = comparison
     const asked = pick(items, 101)
     const truth = (vector: Float32Array, filtered: boolean): readonly string[] => {
@@ -95,9 +100,10 @@ export async function compareVectors(
 /** Bulk upsert, read by key, rows by filter. */
 export async function compareTables(
   comparison: Comparison,
-  contestants: Contestants<TableContestant>,
+  contestants: Contestants<TableContestant, RelationalRole>,
 ): Promise<readonly Row[]> {
-  return compare(comparison, contestants, async () => {
+  const pushed = (): Promise<readonly Row[]> => pushedTable(comparison.title, contestants.veritas.role)
+  return compare(comparison, contestants, pushed, async () => {
     const asked = pick(comparison.items, 103)
     return [
       readByKey(asked),
@@ -113,9 +119,10 @@ export async function compareTables(
 /** Bulk upsert of nodes and edges, node by key, its neighbours. */
 export async function compareGraphs(
   comparison: Comparison,
-  contestants: Contestants<GraphContestant>,
+  contestants: Contestants<GraphContestant, GraphRole>,
 ): Promise<readonly Row[]> {
-  return compare(comparison, contestants, async () => {
+  const pushed = (): Promise<readonly Row[]> => pushedGraph(comparison.title, contestants.veritas.role)
+  return compare(comparison, contestants, pushed, async () => {
     const asked = pick(comparison.items, 107)
     return [
       readByKey(asked),
@@ -143,11 +150,12 @@ const readByKey = <C extends { get?(item: Item): Promise<string | undefined> }>(
 
 async function compare<C extends Contestant>(
   comparison: Comparison,
-  contestants: Contestants<C>,
+  contestants: Contestants<C, unknown>,
+  pushed: () => Promise<readonly Row[]>,
   prepare: () => Promise<readonly Operation<C>[]>,
 ): Promise<readonly Row[]> {
-  const { title, items, options, loadGoal = 1, emulated, pushdown } = comparison
-  const all = Object.entries(contestants)
+  const { title, items, options, loadGoal = 1, emulated } = comparison
+  const all: readonly (readonly [string, C])[] = Object.entries(contestants)
   try {
     const loading = (contestant: Contestant, load: Contestant['load']) => async (): Promise<number> => {
       await contestant.reset()
@@ -167,7 +175,7 @@ async function compare<C extends Contestant>(
       const reached = (ours: number, raw: number): boolean => ours <= Math.max(raw * 1.05, raw + 0.05)
       rows.push(...against(`${title}: ${operation.name} p50`, p50, qualities, reached, '≥ 0.95 or + 50 µs', 1))
     }
-    if (pushdown) rows.push(await pushdown())
+    rows.push(...(await pushed()))
     return emulated ? rows.map(({ goal, reached, ...row }) => row) : rows
   } finally {
     const closed = await Promise.allSettled(all.map(([, contestant]) => contestant.close()))

@@ -10,7 +10,6 @@ import {
 } from './compare.ts'
 import { type Http, http, succeeded } from './http.ts'
 import { ourGraph, ourTable, ourVectors } from './ours.ts'
-import { pushedTable } from './pushdown.ts'
 import { batches, DIMENSIONS, EDGE_TYPE, FIND_LIMIT, items, K, open, type ServerBench, SINCE } from './shape.ts'
 
 const COUNT = 2000
@@ -26,11 +25,12 @@ export const cozoBench: ServerBench = {
     const size = COUNT.toLocaleString('en')
     const rows: Row[] = []
     try {
-      const title = `cozo rows ${size}`
-      const table = ourTable(await open(cozoBackend, config))
-      const pushdown = (): Promise<Row> => pushedTable(title, table.role)
-      const contestants = { veritas: table, raw: rawTable(client) }
-      rows.push(...(await compareTables({ title, items: all, options, pushdown }, contestants)))
+      rows.push(
+        ...(await compareTables(
+          { title: `cozo rows ${size}`, items: all, options },
+          { veritas: ourTable(await open(cozoBackend, config)), raw: rawTable(client) },
+        )),
+      )
       rows.push(
         ...(await compareGraphs(
           { title: `cozo graph ${size}`, items: all, options },

@@ -1,9 +1,7 @@
 import neo4jBackend from '@veritas-db/neo4j'
 import neo4j, { type Driver } from 'neo4j-driver'
-import type { Row } from '../measure.ts'
 import { compareGraphs, compareVectors, type GraphContestant, type VectorContestant } from './compare.ts'
 import { ourGraph, ourVectors } from './ours.ts'
-import { pushedGraph } from './pushdown.ts'
 import { langChain } from './rivals.ts'
 import {
   batches,
@@ -30,12 +28,9 @@ export const neo4jBench: ServerBench = {
     const config = { url, prefix: 'bench' }
     try {
       const nodes = items(NODES, 2)
-      const title = `neo4j graph ${NODES.toLocaleString('en')}`
-      const graph = ourGraph(await open(neo4jBackend, config), () => indexed(driver))
-      const pushdown = (): Promise<Row> => pushedGraph(title, graph.role)
       const graphs = await compareGraphs(
-        { title, items: nodes, options, pushdown },
-        { veritas: graph, raw: rawGraph(driver) },
+        { title: `neo4j graph ${NODES.toLocaleString('en')}`, items: nodes, options },
+        { veritas: ourGraph(await open(neo4jBackend, config), () => indexed(driver)), raw: rawGraph(driver) },
       )
       const all = items(VECTORS)
       const vectors = await compareVectors(

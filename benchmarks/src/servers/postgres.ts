@@ -6,7 +6,6 @@ import { compareGraphs, compareTables, compareVectors } from './compare.ts'
 import { ourGraph, ourTable, ourVectors } from './ours.ts'
 import { rawGraph, rawTable, rawVectors, rest, SCHEMA } from './postgres/by-hand.ts'
 import { langChainStore, mastraStore } from './postgres/rivals.ts'
-import { pushedTable, pushedVectors } from './pushdown.ts'
 import { type Item, items, open, type ServerBench, scope } from './shape.ts'
 
 const COUNT = 10_000
@@ -32,19 +31,17 @@ export const postgresBench: ServerBench = {
           loadGoal: hnsw ? 1.2 : 5,
         }
         const ours = await veritas(url, pool, hnsw, some)
-        const pushdown = (): Promise<Row> => pushedVectors(comparison.title, ours.role, some)
         const others = {
           raw: rawVectors(pool, hnsw),
           LangChain: langChainStore(url, hnsw, some),
           Mastra: mastraStore(url, hnsw, some),
         }
-        rows.push(...(await compareVectors({ ...comparison, pushdown }, { veritas: ours, ...others })))
+        rows.push(...(await compareVectors(comparison, { veritas: ours, ...others })))
       }
       const table = ourTable(await open(postgres, ourConfig(url)), () => rest(pool))
       const raw = rawTable(pool)
       const tables = { title: `postgres rows ${size}`, items: all, options }
-      const pushdown = (): Promise<Row> => pushedTable(tables.title, table.role)
-      rows.push(...(await compareTables({ ...tables, pushdown }, { veritas: table, raw })))
+      rows.push(...(await compareTables(tables, { veritas: table, raw })))
       const graph = ourGraph(await open(postgres, ourConfig(url)), () => rest(pool))
       const graphs = { title: `postgres graph ${size}`, items: all, options }
       rows.push(...(await compareGraphs(graphs, { veritas: graph, raw: rawGraph(pool) })))

@@ -43,7 +43,7 @@ export const redisBench: ServerBench = {
 }
 
 /** A new index first looks at all keys there are, beside everything else: nobody loads before that is over. */
-function patient(client: Pick<RedisClientType, 'sendCommand'>, contestant: VectorContestant): VectorContestant {
+function patient<C extends VectorContestant>(client: Pick<RedisClientType, 'sendCommand'>, contestant: C): C {
   const busy = async (): Promise<boolean> => {
     for (const name of await client.sendCommand<string[]>(['FT._LIST'])) {
       const info = await client.sendCommand<unknown[]>(['FT.INFO', name])
