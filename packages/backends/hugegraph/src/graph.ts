@@ -3,64 +3,57 @@ import {
   assertPushable,
   asVersion,
   type CallOptions,
+  checkEdgeIdentity,
+  checkEdgeSet,
+  checkLimit,
   checkName,
   type DeleteResult,
   type EdgeRecord,
-  type EdgeSet,
   type FilterNode,
+  foreignCursor,
   type GraphCapabilities,
   type GraphRole,
   type GraphSchema,
-  invalid,
   isMatchAll,
+  issuesOf,
   type Neighbor,
   type NodeRecord,
-  type Outcome,
   type Page,
   type Path,
   type RecordHead,
+  readCursor,
+  refuseMistakes,
   type ScanOptions,
   type ScopedOptions,
   splitBatches,
-  throwIfAborted,
+  textAt,
   type UpsertMode,
-  uniqueBatch,
   type WriteResult,
+  writeCursor,
 } from '@veritas-db/core/contract'
-import { keyBatches, setBatches } from './batches.js'
+import { keyBatches, LIMITS } from './batches.js'
 import type { HugeGraphConfig } from './config.js'
-import type { Connection, Session } from './connection.js'
+import type { Connection } from './connection.js'
 import { backendName, isUndefined, refuse } from './errors.js'
 import { type FilterArgument, filterCapabilities, toArgument } from './filter.js'
 import type { Names } from './names.js'
-import {
-  check,
-  type EdgeRow,
-  type NodeRow,
-  refuseIssues,
-  rowBytes,
-  toEdge,
-  toEdgeRow,
-  toNode,
-  toNodeRow,
-  toOutcome,
-} from './records.js'
+import { neighborsOf, nodesOf } from './read.js'
+import { checkedEdge, checkedNode, type EdgeRow, edgeId, type NodeRow, toEdge, toNode } from './records.js'
 import { Schema } from './schema.js'
 import * as scripts from './scripts.js'
+import type { Session } from './session.js'
+import { replaceEdges, upsertEdges, upsertNodes } from './write.js'
 
-/** The server's own limit of a batch. */
-const BATCH_RECORDS = 500
-const BATCH_BYTES = 512 * 1024
 const MAX_DEPTH = 50
 const MODES: readonly UpsertMode[] = ['replace', 'ifNewer', 'ifAbsent']
 
 type Arguments = Readonly<Record<string, unknown>>
 type Options<M extends keyof GraphRole> = GraphRole[M] extends (options: infer O) => unknown ? O : never
 
-/** HugeGraph as a graph store: writes, searches and walks are scripts that run on the server. */
+/** HugeGraph as a graph store: records by the REST interface, comparisons, searches and walks by scripts that run on the server. */
 export class HugeGraph implements GraphRole {
   readonly capabilities: GraphCapabilities = Object.freeze<GraphCapabilities>({
-    limits: { batchRecords: BATCH_RECORDS, batchBytes: BATCH_BYTES },
+    limits: LIMITS,
     filter: filterCapabilities,
     upsertModes: MODES,
     conditionalUpsert: 'guarded',
@@ -71,7 +64,10 @@ export class HugeGraph implements GraphRole {
     maxDepth: MAX_DEPTH,
     raw: 'gremlin',
   })
-  readonly check: GraphRole['check'] = check
+  readonly check: GraphRole['check'] = (nodes, edges) => [
+    ...issuesOf(nodes, checkedNode),
+    ...issuesOf(edges, checkedEdge, nodes.length),
+  ]
   readonly #connection: Connection
   readonly #schema: Schema
 
@@ -97,11 +93,7 @@ export class HugeGraph implements GraphRole {
     const { nodes, mode = 'replace' } = options
     return this.#write('upsertNodes', options, async (session, names) => {
       checkMode(mode)
-      refuseIssues(check(nodes, []), 'nodes')
-      const unique = uniqueBatch(nodes, ({ key }) => key, mode)
-      const rows = unique.records.map(toNodeRow)
-      const answers = await this.#batches(session, scripts.UPSERT_NODES, names, rows, { mode })
-      return { outcomes: unique.outcomes(answers.map((answer) => toOutcome(answer, 'a node'))) }
+      return { outcomes: await upsertNodes(session, names, nodes, mode) }
     })
   }
 
@@ -109,49 +101,20 @@ export class HugeGraph implements GraphRole {
     const { edges, mode = 'replace' } = options
     return this.#write('upsertEdges', options, async (session, names) => {
       checkMode(mode)
-      refuseIssues(check([], edges), 'edges')
-      const unique = uniqueBatch(edges, edgeId, mode)
-      const rows = unique.records.map(toEdgeRow)
-      const answers = await this.#batches(session, scripts.UPSERT_EDGES, names, rows, { mode })
-      const outcomes = answers.map((answer, i) =>
-        toOutcome(answer, `the edge ${edgeId(unique.records[i] as EdgeRecord)}`),
-      )
-      return { outcomes: unique.outcomes(outcomes) }
+      return { outcomes: await upsertEdges(session, names, edges, mode) }
     })
   }
 
-  async replaceEdges(options: ScopedOptions & { readonly sets: readonly EdgeSet[] }): Promise<WriteResult> {
+  async replaceEdges(options: Options<'replaceEdges'>): Promise<WriteResult> {
     const { sets } = options
     return this.#write('replaceEdges', options, async (session, names) => {
-      const rows = sets.map(({ source, version, edges }, i) => {
-        asKey(source, `sets[${i}].source`)
-        asVersion(version, `sets[${i}].version`)
-        refuseIssues(check([], edges), `sets[${i}].edges`)
-        const stranger = edges.findIndex((edge) => edge.source !== source)
-        if (stranger >= 0) throw invalid(`sets[${i}].edges[${stranger}].source`, `is not the set's source`)
-        const unique = uniqueBatch(edges, edgeId, 'replace').records
-        return [source, version, unique.map((edge) => toEdgeRow({ ...edge, version }))] as const
-      })
-      const outcomes: Outcome[] = []
-      for (const some of setBatches(rows, this.capabilities.limits)) {
-        throwIfAborted(session.signal)
-        const answers = await session.run(scripts.REPLACE_EDGES, { ...names, sets: some })
-        session.changed = true
-        answers.forEach((answer, i) => {
-          outcomes.push(toOutcome(answer, `the edges of ${some[i]?.[0]}`))
-        })
-      }
-      return { outcomes }
+      refuseMistakes(sets, (set) => checkEdgeSet(set, checkedEdge))
+      return { outcomes: await replaceEdges(session, names, sets) }
     })
   }
 
   async getNodes(options: Options<'getNodes'>): Promise<readonly NodeRecord[]> {
-    return this.#read('getNodes', options, [], async (session, names) => {
-      const found: NodeRecord[] = []
-      for (const keys of keyBatches(options.keys))
-        for (const row of await session.run(scripts.GET_NODES, { ...names, keys })) found.push(toNode(row as NodeRow))
-      return found
-    })
+    return this.#read('getNodes', options, [], (session, names) => nodesOf(session, names, [...new Set(options.keys)]))
   }
 
   async getEdges(options: Options<'getEdges'>): Promise<readonly EdgeRecord[]> {
@@ -174,7 +137,8 @@ export class HugeGraph implements GraphRole {
     return this.#read('findNodes', options, [], async (session, names) => {
       if (text !== undefined)
         throw refuse('full text search', 'HugeGraph finds words and does not rank: search another store.')
-      checkLimit(limit)
+      checkLimit(limit, 'limit')
+      if (limit === 0) return []
       const args = { ...names, label: label ?? null, filter: filterOf(filter), placeholders, limit }
       return (await session.run(scripts.FIND_NODES, args)).map((row) => toNode(row as NodeRow))
     })
@@ -190,23 +154,29 @@ export class HugeGraph implements GraphRole {
   }
 
   async deleteEdges(options: Options<'deleteEdges'>): Promise<DeleteResult> {
+    refuseMistakes(options.edges, checkEdgeIdentity)
     const rows = options.edges.map(({ source, target, type, ordinal }) => [source, target, type, ordinal] as const)
-    const batches = splitBatches(rows, { batchRecords: BATCH_RECORDS })
+    const batches = splitBatches(rows, { batchRecords: LIMITS.batchRecords })
     return this.#delete('deleteEdges', options, scripts.DELETE_EDGES, batches, (some) => ({ rows: some }))
   }
 
   async neighbors(options: Options<'neighbors'>): Promise<readonly Neighbor[]> {
     const { edgeTypes, direction = 'out', depth = { min: 1, max: 1 }, filter, placeholders = false, limit } = options
     return this.#read('neighbors', options, [], async (session, names) => {
-      checkLimit(limit)
-      checkDepth(depth.max, 'depth.max')
-      if (!Number.isInteger(depth.min) || depth.min < 1 || depth.min > depth.max)
-        throw invalid('depth.min', `needs a whole number from 1 to ${depth.max}, got ${depth.min}`)
-      const starts = [...new Set(options.starts)]
-      if (starts.length === 0) return []
+      checkLimit(limit, 'limit')
+      checkLimit(depth.max, 'depth.max', MAX_DEPTH, 1)
+      checkLimit(depth.min, 'depth.min', depth.max, 1)
+      const [start, ...others] = new Set(options.starts)
+      if (start === undefined || limit === 0) return []
+      const everything = filter === undefined || isMatchAll(filter)
+      if (others.length === 0 && depth.max === 1 && everything) {
+        const near = await neighborsOf(session, names, start, direction, edgeTypes)
+        const wanted = near?.filter((node) => placeholders || !node.placeholder).slice(0, limit)
+        if (wanted) return wanted.map((node) => ({ node, depth: 1, start }))
+      }
       const rows = await session.run(scripts.NEIGHBORS, {
         ...names,
-        ...{ starts, direction, types: edgeTypes ?? null, min: depth.min, max: depth.max },
+        ...{ starts: [start, ...others], direction, types: edgeTypes ?? null, min: depth.min, max: depth.max },
         ...{ label: null, filter: filterOf(filter), placeholders, limit },
       })
       return (rows as readonly (readonly [number, string, NodeRow])[]).map(([steps, start, node]) => ({
@@ -220,7 +190,7 @@ export class HugeGraph implements GraphRole {
   async shortestPath(options: Options<'shortestPath'>): Promise<Path | null> {
     const { from, to, edgeTypes, direction = 'out', maxDepth } = options
     return this.#read('shortestPath', options, null, async (session, names) => {
-      if (maxDepth !== 0) checkDepth(maxDepth, 'maxDepth')
+      checkLimit(maxDepth, 'maxDepth', MAX_DEPTH)
       const args = { ...names, from, to, direction, types: edgeTypes ?? null, max: maxDepth }
       const [nodes, edges] = (await session.run(scripts.SHORTEST_PATH, args)) as [NodeRow[]?, EdgeRow[]?]
       return nodes && edges ? { nodes: nodes.map(toNode), edges: edges.map(toEdge) } : null
@@ -237,54 +207,37 @@ export class HugeGraph implements GraphRole {
   scanNodes(options: ScanOptions & { readonly fields: 'keys' }): Promise<Page<RecordHead>>
   scanNodes(options: ScanOptions & { readonly fields?: 'all' }): Promise<Page<NodeRecord>>
   async scanNodes(options: ScanOptions & { readonly fields?: 'keys' | 'all' }): Promise<Page<RecordHead | NodeRecord>> {
-    const heads = options.fields === 'keys'
-    return this.#scan<RecordHead | NodeRecord>('scanNodes', options, scripts.SCAN_NODES, { heads }, (row) =>
-      heads
-        ? { key: asKey((row as [string, string])[0]), version: asVersion((row as [string, string])[1]) }
-        : toNode(row as NodeRow),
-    )
+    const { limit = 1000, filter, fields } = options
+    const heads = fields === 'keys'
+    return this.#read<Page<RecordHead | NodeRecord>>('scanNodes', options, NOTHING, async (session, names) => {
+      checkLimit(limit, 'limit', undefined, 1)
+      const page = pageIn(options.cursor, 1)
+      const wanted = { label: null, filter: filterOf(filter), placeholders: true }
+      const [rows, next] = await session.run(scripts.SCAN_NODES, { ...names, ...wanted, page, limit, heads })
+      const toRecord = (row: unknown): RecordHead | NodeRecord =>
+        heads
+          ? { key: asKey((row as [string, string])[0]), version: asVersion((row as [string, string])[1]) }
+          : toNode(row as NodeRow)
+      return { records: (rows as unknown[]).map(toRecord), cursor: next === '' ? null : writeCursor([String(next)]) }
+    })
   }
 
   async scanEdges(options: Options<'scanEdges'>): Promise<Page<EdgeRecord>> {
-    return this.#scan('scanEdges', options, scripts.SCAN_EDGES, {}, (row) => toEdge(row as EdgeRow))
+    const { limit = 1000 } = options
+    return this.#read<Page<EdgeRecord>>('scanEdges', options, NOTHING, async (session, names) => {
+      checkLimit(limit, 'limit', undefined, 1)
+      const page = pageIn(options.cursor, 2)
+      const after = options.cursor === undefined ? '' : textAt(readCursor(options.cursor, 2), 1)
+      const [rows, next, last] = await session.run(scripts.SCAN_EDGES, { ...names, page, after, limit })
+      return {
+        records: (rows as EdgeRow[]).map(toEdge),
+        cursor: typeof next === 'string' ? writeCursor([next, String(last)]) : null,
+      }
+    })
   }
 
   async raw(options: Options<'raw'>): Promise<readonly unknown[]> {
     return this.#call('raw', options, true, (session) => session.raw(options.query, options.parameters ?? {}))
-  }
-
-  async #scan<R>(
-    operation: string,
-    options: ScanOptions,
-    script: string,
-    more: Arguments,
-    read: (row: unknown) => R,
-  ): Promise<Page<R>> {
-    const { cursor = '', limit = 1000, filter } = options
-    return this.#read<Page<R>>(operation, options, { records: [], cursor: null }, async (session, names) => {
-      checkLimit(limit)
-      if (!/^[A-Za-z0-9+/=_-]*$/.test(cursor)) throw invalid('cursor', 'is none of a scan of this backend')
-      const common = { label: null, filter: filterOf(filter), placeholders: true, page: cursor, limit }
-      const [rows, next] = await session.run(script, { ...names, ...common, ...more })
-      return { records: (rows as unknown[]).map(read), cursor: next === '' ? null : String(next) }
-    })
-  }
-
-  /** Writes rows in batches. Answers what the script says of each. */
-  async #batches(
-    session: Session,
-    script: string,
-    names: Names,
-    rows: readonly (NodeRow | EdgeRow)[],
-    more: Arguments,
-  ): Promise<unknown[]> {
-    const answers: unknown[] = []
-    for (const some of splitBatches(rows, this.capabilities.limits, rowBytes)) {
-      throwIfAborted(session.signal)
-      answers.push(...(await session.run(script, { ...names, ...more, rows: some })))
-      session.changed = true
-    }
-    return answers
   }
 
   async #delete<T>(
@@ -298,7 +251,6 @@ export class HugeGraph implements GraphRole {
     await this.#call(operation, options, true, async (session, names) => {
       try {
         for (const some of batches) {
-          throwIfAborted(session.signal)
           deleted += Number((await session.run(script, { ...names, ...args(some) }))[0] ?? 0)
           session.changed = true
         }
@@ -358,12 +310,15 @@ export class HugeGraph implements GraphRole {
   }
 }
 
-const edgeId = ({
-  source,
-  target,
-  type,
-  ordinal,
-}: Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>): string => `${source} ${type} ${target} ${ordinal}`
+const NOTHING = { records: [], cursor: null }
+
+/** The server's own page in a cursor, empty for the first. @throws VeritasError VALIDATION */
+const pageIn = (cursor: string | undefined, length: number): string => {
+  if (cursor === undefined) return ''
+  const page = textAt(readCursor(cursor, length), 0)
+  if (!/^[A-Za-z0-9+/=_-]*$/.test(page)) throw foreignCursor()
+  return page
+}
 
 /** A filter as an argument; null where everything matches. */
 const filterOf = (filter: FilterNode | undefined): FilterArgument | null => {
@@ -374,13 +329,4 @@ const filterOf = (filter: FilterNode | undefined): FilterArgument | null => {
 
 const checkMode = (mode: UpsertMode): void => {
   if (!MODES.includes(mode)) throw refuse(`upsert with mode ${String(mode)}`)
-}
-
-const checkLimit = (limit: number): void => {
-  if (!Number.isInteger(limit) || limit < 1) throw invalid('limit', `needs a whole number of at least 1, got ${limit}`)
-}
-
-const checkDepth = (depth: number, path: string): void => {
-  if (!Number.isInteger(depth) || depth < 1 || depth > MAX_DEPTH)
-    throw invalid(path, `needs a whole number from 1 to ${MAX_DEPTH}, got ${depth}`)
 }

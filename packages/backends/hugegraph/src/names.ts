@@ -1,4 +1,4 @@
-import { physicalName, type Scope } from '@veritas-db/core/contract'
+import { type Key, physicalName, type Scope } from '@veritas-db/core/contract'
 
 /** The names of properties and of the label for what is handed over, the same for all scopes of a prefix. */
 export interface CommonNames {
@@ -7,7 +7,6 @@ export interface CommonNames {
   readonly kind: string
   readonly ph: string
   readonly data: string
-  readonly ever: string
   readonly type: string
   readonly ord: string
   /** The vertex label for arguments of a script that are too long for its request. */
@@ -20,6 +19,8 @@ export interface Names extends CommonNames {
   readonly node: string
   /** The label of its edges. */
   readonly edge: string
+  /** The label of the edge from a vertex to itself that holds the version of its set of edges: a vertex that is written anew keeps it. */
+  readonly set: string
   /** What the ids of its vertices start with, before a colon and the key. */
   readonly t: string
 }
@@ -32,7 +33,6 @@ export const commonNames = (prefix: string): CommonNames => {
     kind: `${head}_label`,
     ph: `${head}_placeholder`,
     data: `${head}_properties`,
-    ever: `${head}_edges_version`,
     type: `${head}_type`,
     ord: `${head}_ordinal`,
     stage: `${head}_stage`,
@@ -42,5 +42,11 @@ export const commonNames = (prefix: string): CommonNames => {
 /** @throws VeritasError VALIDATION for a scope whose names are none */
 export const namesOf = (prefix: string, scope: Scope): Names => {
   const node = physicalName(prefix, scope)
-  return { ...commonNames(prefix), node, edge: `${node}_edge`, t: node.slice(-16) }
+  return { ...commonNames(prefix), node, edge: `${node}_edge`, set: `${node}_set`, t: node.slice(-16) }
 }
+
+/** The id of a node's vertex; the scripts make it in the same way. */
+export const vertexId = ({ t }: Names, key: Key): string => `${t}:${key}`
+
+/** The key in a vertex' id. */
+export const keyIn = (id: string): string => id.slice(-32)

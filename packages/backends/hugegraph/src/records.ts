@@ -1,35 +1,91 @@
 import {
-  APPLIED,
   asKey,
   asVersion,
-  checkId,
-  checkMetadata,
-  checkName,
+  checkEdge,
+  checkNode,
   decodeMetadata,
   type EdgeRecord,
   encodeMetadata,
   invalid,
+  type Metadata,
   type NodeRecord,
-  type Outcome,
-  type RecordIssue,
-  STALE,
-  VeritasError,
+  type Version,
 } from '@veritas-db/core/contract'
-import { backendName } from './errors.js'
+import { keyIn, type Names, vertexId } from './names.js'
 
-/** Key, document, version, label, placeholder, properties. */
+/** Key, document, version, label, placeholder, properties: a node as scripts answer it. */
 export type NodeRow = readonly [string, string, string, string, boolean, string]
-/** Source, target, type, ordinal, version, properties. */
+/** Source, target, type, ordinal, version, properties: an edge as scripts take and answer it. */
 export type EdgeRow = readonly [string, string, string, number, string, string]
 
-/** The most that one record may take, in bytes: what is handed over to a script is one property of a vertex. */
+/** The most that the properties of one record may take, in bytes of their JSON: they are one property of a vertex or an edge. */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024
 
-export const toNodeRow = ({ key, documentId, version, label, placeholder, properties }: NodeRecord): NodeRow => [
-  ...([key, documentId, version, label] as const),
-  placeholder,
-  encodeMetadata(properties),
-]
+/** A record that was checked, as the JSON text in which it is sent. */
+export interface Prepared<R> {
+  readonly record: R
+  readonly version: Version
+  readonly text: string
+}
+
+/** @throws VeritasError VALIDATION for a node that this backend refuses */
+export const checkedNode = (node: NodeRecord): NodeRecord => {
+  checkNode(node)
+  checkSize(node.properties)
+  return node
+}
+
+/** @throws VeritasError VALIDATION for an edge that this backend refuses */
+export const checkedEdge = (edge: EdgeRecord): EdgeRecord => {
+  checkEdge(edge)
+  checkSize(edge.properties)
+  return edge
+}
+
+const checkSize = (properties: Metadata): void => {
+  const bytes = Buffer.byteLength(encodeMetadata(properties))
+  if (bytes > MAX_RECORD_BYTES) throw invalid('properties', `take ${bytes} bytes, and may take ${MAX_RECORD_BYTES}`)
+}
+
+/** A node as the vertex that the REST interface takes. */
+export const prepareNode =
+  (names: Names) =>
+  (record: NodeRecord): Prepared<NodeRecord> => {
+    const { key, documentId, version, label, placeholder, properties } = checkedNode(record)
+    const { doc, ver, kind, ph, data } = names
+    const values = { [doc]: documentId, [ver]: version, [kind]: label, [ph]: placeholder }
+    const vertex = {
+      label: names.node,
+      id: vertexId(names, key),
+      properties: { ...values, [data]: encodeMetadata(properties) },
+    }
+    return { record, version, text: JSON.stringify(vertex) }
+  }
+
+/** An edge as the REST interface takes it. */
+export const prepareEdge =
+  (names: Names) =>
+  (record: EdgeRecord): Prepared<EdgeRecord> => {
+    const { source, target, type, ordinal, version, properties } = checkedEdge(record)
+    const { node, ver, data } = names
+    const values = { [names.type]: type, [names.ord]: ordinal, [ver]: version, [data]: encodeMetadata(properties) }
+    const ends = { outV: vertexId(names, source), inV: vertexId(names, target), outVLabel: node, inVLabel: node }
+    return { record, version, text: JSON.stringify({ label: names.edge, ...ends, properties: values }) }
+  }
+
+/** A vertex as the REST interface gives it. */
+export interface Vertex {
+  readonly id: string
+  readonly properties: Readonly<Record<string, unknown>>
+}
+
+export const nodeOfVertex = ({ id, properties }: Vertex, { doc, ver, kind, ph, data }: Names): NodeRecord =>
+  toNode([
+    keyIn(id),
+    ...([String(properties[doc]), String(properties[ver]), String(properties[kind])] as const),
+    properties[ph] === true,
+    String(properties[data]),
+  ])
 
 export const toEdgeRow = ({ source, target, type, ordinal, version, properties }: EdgeRecord): EdgeRow => [
   ...([source, target, type, ordinal, version] as const),
@@ -54,79 +110,10 @@ export const toEdge = ([source, target, type, ordinal, version, properties]: Edg
   properties: decodeMetadata(properties),
 })
 
-/** What a row takes in a request, about. */
-export const rowBytes = (row: NodeRow | EdgeRow): number =>
-  120 + Buffer.byteLength(row[5]) + (typeof row[1] === 'string' ? Buffer.byteLength(row[1]) : 0)
-
-/** What a script answers of a record, as an outcome. */
-export const toOutcome = (answer: unknown, what: string): Outcome => {
-  if (answer === 1) return APPLIED
-  if (answer === 0) return STALE
-  return {
-    status: 'failed',
-    error: new VeritasError({
-      code: 'NOT_FOUND',
-      backend: backendName,
-      role: 'graph',
-      message: `${what}: its source or a target is not there.`,
-    }),
-  }
-}
-
-const issuesOf = (index: number, ...checks: readonly (() => void)[]): RecordIssue[] =>
-  checks.flatMap((check) => {
-    try {
-      check()
-      return []
-    } catch (error) {
-      if (!VeritasError.is(error, 'VALIDATION')) throw error
-      return [{ index, path: error.path ?? '', message: error.message }]
-    }
-  })
-
-const checkSize = (bytes: number): void => {
-  if (bytes > MAX_RECORD_BYTES)
-    throw invalid('properties', `the record takes ${bytes} bytes, and may take ${MAX_RECORD_BYTES} at most`)
-}
-
-/** What is wrong with nodes and edges, which are numbered after them. Pure. */
-export const check = (nodes: readonly NodeRecord[], edges: readonly EdgeRecord[]): RecordIssue[] => [
-  ...nodes.flatMap((node, i) => {
-    const issues = issuesOf(
-      i,
-      () => asKey(node.key),
-      () => asVersion(node.version),
-      () => checkId(node.documentId, 'documentId'),
-      () => checkName(node.label, 'label'),
-      () => checkMetadata(node.properties, 'properties'),
-    )
-    return issues.length > 0 ? issues : issuesOf(i, () => checkSize(rowBytes(toNodeRow(node))))
-  }),
-  ...edges.flatMap((edge, i) => {
-    const index = nodes.length + i
-    const issues = issuesOf(
-      index,
-      () => asKey(edge.source, 'source'),
-      () => asKey(edge.target, 'target'),
-      () => checkName(edge.type, 'type'),
-      () => {
-        if (!Number.isSafeInteger(edge.ordinal) || edge.ordinal < 0)
-          throw invalid('ordinal', 'needs a whole number of at least 0')
-      },
-      () => asVersion(edge.version),
-      () => checkMetadata(edge.properties, 'properties'),
-    )
-    return issues.length > 0 ? issues : issuesOf(index, () => checkSize(rowBytes(toEdgeRow(edge))))
-  }),
-]
-
-/** Throws the first issue. @throws VeritasError VALIDATION */
-export const refuseIssues = (issues: readonly RecordIssue[], what: string): void => {
-  const [issue] = issues
-  if (issue)
-    throw new VeritasError({
-      code: 'VALIDATION',
-      path: `${what}[${issue.index}].${issue.path}`,
-      message: `${what}[${issue.index}].${issue.message}`,
-    })
-}
+/** What tells an edge from all others of its scope. */
+export const edgeId = ({
+  source,
+  target,
+  type,
+  ordinal,
+}: Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>): string => `${source} ${type} ${target} ${ordinal}`
