@@ -4,7 +4,7 @@ import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runLogged, tail } from './commands.ts'
 import { hasCode, messageOf, ServerError } from './errors.ts'
-import { type Places, placesOf } from './places.ts'
+import { instanceName, type Places, placesOf } from './places.ts'
 import { takePorts } from './ports.ts'
 import { isAlive, listens, type ProcessId, startOf, stop } from './processes.ts'
 import { readState, type ServerState, writeState } from './state.ts'
@@ -64,6 +64,9 @@ export const prepare = async (server: ServerDefinition, progress: Progress): Pro
   const places = await placesOf(server)
   await mkdir(places.folder, { recursive: true })
   if (server.prepare && (await isPrepared(server))) return
+  // The lock of an instance keeps nobody else from installing at the same time.
+  if (instanceName())
+    throw new ServerError(`${server.name} is not installed`, { next: `Run: npm run servers -- up ${server.name}` })
   await checkNeeds(server)
   if (!server.prepare) return
   progress('preparing', `${server.version} from ${server.source} (about ${server.prepareSeconds} s)`)
