@@ -36,19 +36,32 @@ const nativeMetadata = (record: VectorRecord): NativeMetadata => {
   }
 }
 
+/** The powers of ten that a number holds exactly. */
+const POWERS: readonly number[] = Array.from({ length: 23 }, (_, i) => Number(`1e${i}`))
+
 /**
- * A vector as the numbers with the fewest digits that are still the same 32-bit floats: 9 are always enough, and 16 or 17 are what
- * JSON writes otherwise, which would nearly double every request.
+ * A vector as numbers of 9 digits, which are always enough for 32-bit floats; 16 or 17 are what JSON writes otherwise, which would
+ * nearly double every request. `bytes` is what they take as JSON, at most.
  */
 export const shortValues = (vector: Float32Array): { readonly values: number[]; readonly bytes: number } => {
   const values = new Array<number>(vector.length)
   let bytes = 2
   for (let i = 0; i < vector.length; i++) {
     const x = vector[i] as number
-    const text = x.toPrecision(9)
-    values[i] = Number(text)
-    // JSON writes numbers from 1e9 to 1e21 without an exponent, which is longer than this text.
-    bytes += (x >= 1e9 || x <= -1e9 ? 24 : text.length) + 1
+    if (x === 0) {
+      values[i] = 0
+      bytes += 2
+      continue
+    }
+    // Digits after the point, so that there are 9.
+    const digits = 8 - Math.floor(Math.log10(Math.abs(x)))
+    const power = POWERS[digits]
+    // A whole number over a power of ten is the number nearest to that decimal: ten times as fast as writing and reading it.
+    const short = power === undefined ? Number.NaN : Math.round(x * power) / power
+    const same = Math.fround(short) === x
+    values[i] = same ? short : Number(x.toPrecision(9))
+    // With a comma, and `-0.` or a sign and a point.
+    bytes += same ? Math.max(12, digits + 4) : 25
   }
   return { values, bytes }
 }

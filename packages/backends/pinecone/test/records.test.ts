@@ -114,6 +114,19 @@ describe('vectors', () => {
     expect(json.length).toBeLessThan(JSON.stringify(Array.from(vector)).length * 0.8)
   })
 
+  it('of every size come back the same', () => {
+    const bits = Uint32Array.from({ length: 30_000 }, (_, i) => Math.imul(i + 1, 2654435761))
+    const numbers = [...new Float32Array(bits.buffer)].filter(Number.isFinite)
+    for (let e = -45; e <= 38; e++) numbers.push(Number(`1e${e}`), Number(`-9.9999999e${e}`))
+    const vector = Float32Array.from([0, -0, 1, 16777217, 0.1, 3.4028235e38, ...numbers]).filter(Number.isFinite)
+    const { values, bytes } = shortValues(vector)
+    const json = JSON.stringify(values)
+    expect(Float32Array.from(JSON.parse(json))).toEqual(vector.map((x) => x + 0))
+    expect(json.length).toBeLessThanOrEqual(bytes)
+    for (const value of values) expect(value).toBe(Number(value.toPrecision(9)))
+    expect(shortValues(new Float32Array(100)).bytes).toBe(202)
+  })
+
   it('the size of a record is never guessed too small, and not far too large', () => {
     const record = {
       key: asKey('0'.repeat(32)),
