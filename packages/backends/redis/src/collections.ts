@@ -10,33 +10,24 @@ import {
   throwIfAborted,
   VeritasError,
 } from '@veritas-db/core/contract'
-import { MAX_RANGES } from './check.js'
-import type { RedisConfig } from './config.js'
 import type { Argument, Reply, Session } from './connection.js'
-import { FIELDS } from './encode.js'
+import type { Algorithm, Engine } from './engine.js'
 import { isNoIndex } from './errors.js'
-import { TAG_FIELD } from './filter.js'
+import { idsOf, type Place, recordPrefix, vectorSetOf } from './keys.js'
+import { dropIndex } from './redisearch/engine.js'
 import { changeScript, dropScript, type Script } from './scripts.js'
-import { rangeField } from './tags.js'
 
 /** A collection as it was found. */
-export interface Known {
-  readonly name: string
-  /** Tells it from an earlier or later collection of the same name, whose keys and index it does not share. */
-  readonly generation: string
+export interface Known extends Place {
   readonly definition: CollectionDefinition
-  readonly algorithm: 'flat' | 'hnsw'
+  readonly algorithm: Algorithm
   /** Fields of the index for numbers and dates, as far as they are known here. */
   readonly ranges: Set<string>
+  /** Edges of a node of a vector set, which were chosen when the collection was made. */
+  edges?: number
 }
 
 const GENERATION = 16
-
-export const distances: Readonly<Record<Metric, 'COSINE' | 'IP' | 'L2'>> = {
-  cosine: 'COSINE',
-  dot: 'IP',
-  euclidean: 'L2',
-}
 
 /** What is kept of a collection in the registry, after its generation. */
 interface Info {
@@ -44,33 +35,39 @@ interface Info {
   readonly dimensions: number
   readonly metric: Metric
   readonly fields: Readonly<Record<string, FieldType>>
-  readonly algorithm: 'flat' | 'hnsw'
+  readonly algorithm: Algorithm
   /** The numbers and dates that the index was made with; more may have been added since. */
   readonly ranges: readonly string[]
+  readonly edges?: number
 }
 
 /** Records deleted with one command when a collection is dropped. */
 const DROP_A_REQUEST = 1000
+/** Scopes whose names are remembered. */
+const MOST_NAMES = 10_000
 
 /** The collections of one prefix: their registry is one hash, whose entries are remembered. */
 export class Collections {
-  readonly #config: RedisConfig
+  readonly #prefix: string
   readonly #registry: string
   readonly #dropped: string
   readonly #known = new Map<string, Known>()
+  /** The physical names of scopes: hashing one takes as long as much of a read. */
+  readonly #names = new Map<string, string>()
 
-  constructor(config: RedisConfig) {
-    this.#config = config
-    this.#registry = `${config.prefix}:collections`
-    this.#dropped = `${config.prefix}:dropped`
+  constructor(prefix: string) {
+    this.#prefix = prefix
+    this.#registry = `${prefix}:collections`
+    this.#dropped = `${prefix}:dropped`
   }
 
-  async ensure(session: Session, scope: Scope, definition: CollectionDefinition): Promise<void> {
-    const name = physicalName(this.#config.prefix, scope)
+  async ensure(session: Session, engine: Engine, scope: Scope, definition: CollectionDefinition): Promise<void> {
+    const name = this.#nameOf(scope)
     for (;;) {
       throwIfAborted(session.signal)
-      const entry = (await this.#entry(session, name)) ?? (await this.#create(session, name, scope, definition))
+      const entry = (await this.#entry(session, name)) ?? (await this.#create(session, engine, name, scope, definition))
       const { generation, info } = parseEntry(entry)
+      checkAlgorithm(engine, info, scope)
       if (info.dimensions !== definition.dimensions || info.metric !== definition.metric)
         throw new VeritasError({
           code: 'CONFLICT',
@@ -92,19 +89,22 @@ export class Collections {
 
   /** Removes a collection, and what an earlier drop may have left half-way. */
   async drop(session: Session, scope: Scope): Promise<void> {
-    const name = physicalName(this.#config.prefix, scope)
+    const name = this.#nameOf(scope)
     this.#known.delete(name)
     const dropped = `${this.#dropped}:${name}`
     await session.run(dropScript, [this.#registry, dropped], [name, String(GENERATION)])
     session.changed = true
     for (const generation of (await session.send(['SMEMBERS', dropped])) as string[]) {
-      const known = { name, generation }
-      await dropIndex(session, indexOf(known))
+      const place = { name, generation }
+      // Whatever it was found by: the engine may be another one than it was made with.
+      await dropIndex(session, place)
+      await session.send(['UNLINK', vectorSetOf(place)])
       for (;;) {
-        const page = (await session.send(['ZRANGE', idsOf(known), '0', String(DROP_A_REQUEST - 1)])) as string[]
+        throwIfAborted(session.signal)
+        const page = (await session.send(['ZRANGE', idsOf(place), '0', String(DROP_A_REQUEST - 1)])) as string[]
         if (page.length === 0) break
-        const keys = page.map((id) => recordPrefix(known) + id)
-        await Promise.all([session.send(['UNLINK', ...keys]), session.send(['ZREM', idsOf(known), ...page])])
+        const keys = page.map((id) => recordPrefix(place) + id)
+        await Promise.all([session.send(['UNLINK', ...keys]), session.send(['ZREM', idsOf(place), ...page])])
       }
       await session.send(['SREM', dropped, generation])
     }
@@ -119,9 +119,8 @@ export class Collections {
   }
 
   /** Runs `work` on the collection. What is remembered may be gone and made anew by somebody else: then it is looked up again. */
-  async use<T>(session: Session, scope: Scope, work: (known: Known) => Promise<T>): Promise<T> {
-    checkScope(scope)
-    const name = physicalName(this.#config.prefix, scope)
+  async use<T>(session: Session, engine: Engine, scope: Scope, work: (known: Known) => Promise<T>): Promise<T> {
+    const name = this.#nameOf(scope)
     const remembered = this.#known.get(name)
     if (remembered) {
       try {
@@ -134,6 +133,7 @@ export class Collections {
     const entry = await this.#entry(session, name)
     if (entry === null) throw missing(scope)
     const { generation, info } = parseEntry(entry)
+    checkAlgorithm(engine, info, scope)
     const known = toKnown(name, generation, info)
     this.#known.set(name, known)
     try {
@@ -152,30 +152,49 @@ export class Collections {
     args: readonly Argument[],
     bytes = false,
   ): Promise<Exclude<Reply, null>> {
-    const keys = [this.#registry, idsOf(known)]
-    const head = [known.name, known.generation, recordPrefix(known)]
-    const reply = await session.run(script, keys, [...head, ...args], bytes)
-    if (reply === null) throw new Gone()
-    return reply
+    return orGone(await session.run(script, ...this.#scriptArguments(known, args), bytes))
   }
 
-  /**
-   * Sees to it that the index has these fields, before a record with them is written. No record can have had one before, so
-   * none has to be looked through; several writers may do so at once.
-   */
-  async addRanges(session: Session, known: Known, wanted: Iterable<string>): Promise<void> {
-    const added = [...new Set(wanted)].filter((field) => !known.ranges.has(field))
-    const index = indexOf(known)
-    await Promise.all(
-      added.map(async (field) => {
-        try {
-          await session.send(['FT.ALTER', index, 'SKIPINITIALSCAN', 'SCHEMA', 'ADD', field, 'NUMERIC'])
-        } catch (error) {
-          if (!(error instanceof Error) || !/duplicate field/i.test(error.message)) throw explained(error)
-        }
-        known.ranges.add(field)
-      }),
-    )
+  /** Runs commands and a script at their end in one transaction. @throws Gone where its generation is no longer there */
+  async transaction(
+    session: Session,
+    known: Known,
+    commands: readonly (readonly Argument[])[],
+    script: Script,
+    args: readonly Argument[],
+  ): Promise<Exclude<Reply, null>> {
+    const [keys, rest] = this.#scriptArguments(known, args)
+    // By its text: a script that the server has forgotten would fail after the commands before it.
+    const ending = ['EVAL', script.text, String(keys.length), ...keys, ...rest]
+    return orGone((await session.transaction([...commands, ending])).at(-1) ?? null)
+  }
+
+  #scriptArguments(known: Known, args: readonly Argument[]): [keys: string[], args: Argument[]] {
+    return [
+      [this.#registry, idsOf(known), vectorSetOf(known)],
+      [known.name, known.generation, recordPrefix(known), ...args],
+    ]
+  }
+
+  /** Reads by plain commands, and checks at the same time that the collection is there. @throws Gone where its generation is not */
+  async read<T>(session: Session, known: Known, work: () => Promise<T>): Promise<T> {
+    // In this order: what was there afterwards, was there before.
+    const [result, entry] = await Promise.all([work(), this.#entry(session, known.name)])
+    if (!entry?.startsWith(known.generation)) throw new Gone()
+    return result
+  }
+
+  #nameOf(scope: Scope): string {
+    checkScope(scope)
+    const { tenant, collection, incarnation = 0 } = scope
+    // Names hold no colon.
+    const text = `${tenant === undefined ? '' : `${tenant}:`}${collection}:${incarnation}`
+    const before = this.#names.get(text)
+    if (before !== undefined) return before
+    const name = physicalName(this.#prefix, scope)
+    if (this.#names.size >= MOST_NAMES) this.#names.clear()
+    this.#names.set(text, name)
+    return name
   }
 
   async #entry(session: Session, name: string): Promise<string | null> {
@@ -184,63 +203,47 @@ export class Collections {
   }
 
   /** Makes index and entry; of several callers at once one wins, and the others take their index back. */
-  async #create(session: Session, name: string, scope: Scope, definition: CollectionDefinition): Promise<string> {
+  async #create(
+    session: Session,
+    engine: Engine,
+    name: string,
+    scope: Scope,
+    definition: CollectionDefinition,
+  ): Promise<string> {
     const generation = randomBytes(GENERATION / 2).toString('hex')
     const { dimensions, metric, fields = {} } = definition
-    const info: Info = {
-      scope: plainScope(scope),
-      dimensions,
-      metric,
-      fields,
-      algorithm: this.#config.index,
-      ranges: Object.entries(fields).flatMap(([path, type]) =>
-        type === 'number' || type === 'date' ? [rangeField(type, path)] : [],
-      ),
-    }
-    const known = toKnown(name, generation, info)
-    await session.send([
-      ...['FT.CREATE', indexOf(known), 'ON', 'HASH', 'PREFIX', '1', recordPrefix(known)],
-      // Words are found wherever they stand, and each as it is: no list of words that do not count, no stems.
-      ...['NOOFFSETS', 'NOHL', 'STOPWORDS', '0', 'SKIPINITIALSCAN', 'SCHEMA'],
-      ...[TAG_FIELD, 'TAG', 'SEPARATOR', ',', 'CASESENSITIVE', FIELDS.text, 'TEXT', 'NOSTEM'],
-      ...[FIELDS.vector, 'VECTOR', ...this.#vectorIndex(dimensions, metric)],
-      ...info.ranges.flatMap((field) => [field, 'NUMERIC']),
-    ])
+    const { algorithm } = engine
+    const known = toKnown(name, generation, { scope, dimensions, metric, fields, algorithm, ranges: [] })
+    await engine.create(session, known)
     session.changed = true
-    const entry = formatEntry(generation, info)
+    const entry = formatEntry(generation, {
+      ...{ scope: plainScope(scope), dimensions, metric, fields, algorithm, ranges: [...known.ranges] },
+      ...(known.edges !== undefined && { edges: known.edges }),
+    })
     const made = await session.send(['HSETNX', this.#registry, name, entry])
     if (made === 1) return entry
-    await dropIndex(session, indexOf(known))
+    await engine.drop(session, known)
     const other = await this.#entry(session, name)
-    return other ?? this.#create(session, name, scope, definition)
-  }
-
-  #vectorIndex(dimensions: number, metric: Metric): string[] {
-    const { index, hnsw } = this.#config
-    const parameters = ['TYPE', 'FLOAT32', 'DIM', String(dimensions), 'DISTANCE_METRIC', distances[metric]]
-    if (index === 'hnsw') {
-      parameters.push('M', String(hnsw.m), 'EF_CONSTRUCTION', String(hnsw.efConstruction))
-      parameters.push('EF_RUNTIME', String(hnsw.efRuntime))
-    }
-    return [index === 'hnsw' ? 'HNSW' : 'FLAT', String(parameters.length), ...parameters]
+    return other ?? this.#create(session, engine, name, scope, definition)
   }
 }
 
 /** The generation of a collection that is remembered is no longer there. */
 class Gone extends Error {}
 
-type Place = Pick<Known, 'name' | 'generation'>
-export const indexOf = ({ name, generation }: Place): string => `${name}:${generation}`
-const idsOf = (place: Place): string => `${indexOf(place)}:ids`
-/** What the keys of a collection's records start with. */
-export const recordPrefix = (place: Place): string => `${indexOf(place)}:r:`
+const orGone = (reply: Reply): Exclude<Reply, null> => {
+  if (reply === null) throw new Gone()
+  return reply
+}
 
-const dropIndex = async (session: Session, index: string): Promise<void> => {
-  try {
-    await session.send(['FT.DROPINDEX', index])
-  } catch (error) {
-    if (!isNoIndex(error)) throw error
-  }
+/** An engine's promises hold for collections that it made. @throws VeritasError CONFIGURATION */
+const checkAlgorithm = (engine: Engine, { algorithm }: Info, scope: Scope): void => {
+  if ((engine.algorithm === 'vectorset') === (algorithm === 'vectorset')) return
+  throw new VeritasError({
+    code: 'CONFIGURATION',
+    path: 'index',
+    message: `The collection ${describe(scope)} was made with index: '${algorithm}', and is opened with '${engine.algorithm}': set index to '${algorithm}', or drop the collection.`,
+  })
 }
 
 const describe = ({ tenant, collection, incarnation }: Scope): string =>
@@ -252,16 +255,6 @@ const missing = (scope: Scope, cause?: unknown): VeritasError =>
     message: `The collection ${describe(scope)} is not there: make it with ensureCollection first.`,
     cause,
   })
-
-const explained = (error: unknown): unknown =>
-  error instanceof Error && /limited to \d+ fields/i.test(error.message)
-    ? new VeritasError({
-        code: 'VALIDATION',
-        path: 'metadata',
-        message: `A collection in Redis takes some ${MAX_RANGES} different fields with numbers or dates, and this one has that many already.`,
-        cause: error,
-      })
-    : error
 
 const plainScope = ({ tenant, collection, incarnation }: Scope): Scope => ({
   collection,
@@ -282,4 +275,5 @@ const toKnown = (name: string, generation: string, info: Info): Known => ({
   definition: { dimensions: info.dimensions, metric: info.metric, fields: info.fields },
   algorithm: info.algorithm,
   ranges: new Set(info.ranges),
+  ...(info.edges !== undefined && { edges: info.edges }),
 })

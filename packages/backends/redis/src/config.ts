@@ -28,12 +28,16 @@ export interface RedisConfigInput {
   readonly poolSize?: number | undefined
   /** What the names of our keys and indexes start with. Default `veritas`. */
   readonly prefix?: string | undefined
-  /** The vector index of new collections: `flat` compares all and is exact, `hnsw` is approximate. Default `flat`. */
-  readonly index?: 'flat' | 'hnsw' | undefined
-  /** The HNSW index of new collections. */
+  /**
+   * What finds records. RediSearch: `flat` compares all and is exact, `hnsw` is approximate. `vectorset`: Redis 8's own vector sets,
+   * approximate or on request exact, cosine alone, without full text. `auto`: `flat` where the server has RediSearch, else `vectorset`.
+   * Default `auto`.
+   */
+  readonly index?: 'auto' | 'flat' | 'hnsw' | 'vectorset' | undefined
+  /** The graph of new collections, with `hnsw` and `vectorset`. */
   readonly hnsw?:
     | {
-        /** Edges of a node. Default 16. */
+        /** Edges of a node, from 4 to 512. Default 16. */
         readonly m?: number | undefined
         /** Candidates looked at while a vector is added. Default 200. */
         readonly efConstruction?: number | undefined
@@ -52,7 +56,7 @@ export interface RedisConfig extends Pick<RedisConfigInput, 'client' | 'connectT
   readonly tls: false | ConnectionOptions
   readonly poolSize: number
   readonly prefix: string
-  readonly index: 'flat' | 'hnsw'
+  readonly index: 'auto' | 'flat' | 'hnsw' | 'vectorset'
   readonly hnsw: { readonly m: number; readonly efConstruction: number; readonly efRuntime: number }
 }
 
@@ -97,12 +101,12 @@ export const redisConfig: z.ZodType<RedisConfig, RedisConfigInput | undefined> =
     connectTimeoutMs: positive.optional(),
     poolSize: positive.max(64).default(1),
     prefix: z.string().regex(NAME_PATTERN).default('veritas'),
-    index: z.enum(['flat', 'hnsw']).default('flat'),
+    index: z.enum(['auto', 'flat', 'hnsw', 'vectorset']).default('auto'),
     hnsw: z
       .strictObject({
-        m: positive.min(2).default(16),
-        efConstruction: positive.default(200),
-        efRuntime: positive.default(100),
+        m: positive.min(4).max(512).default(16),
+        efConstruction: positive.max(1_000_000).default(200),
+        efRuntime: positive.max(1_000_000).default(100),
       })
       .prefault({}),
   })

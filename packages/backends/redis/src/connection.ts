@@ -57,6 +57,30 @@ export class Session {
     return untilAborted(this.#client.sendCommand<Reply>(args, options), this.signal, reasonOf)
   }
 
+  /** Which of some commands the server has. A user who may not ask is taken to have them all. */
+  async knows(commands: readonly string[]): Promise<boolean[]> {
+    try {
+      const found = (await this.send(['COMMAND', 'INFO', ...commands])) as readonly Reply[]
+      return commands.map((_, i) => (found[i] ?? null) !== null)
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('NOPERM')) throw error
+      return commands.map(() => true)
+    }
+  }
+
+  /** Sends commands that the server carries out together, or not at all. */
+  async transaction(commands: readonly (readonly Argument[])[]): Promise<readonly Reply[]> {
+    throwIfAborted(this.signal)
+    // A connection that the client makes anew in between must not be given the rest of it.
+    const options = { chainId: Symbol('transaction') }
+    const answers = Promise.all(
+      [['MULTI'], ...commands, ['EXEC']].map((args) => this.#client.sendCommand<Reply>(args, options)),
+    )
+    const replies = (await untilAborted(answers, this.signal, reasonOf)).at(-1) as readonly Reply[]
+    for (const reply of replies) if (reply instanceof Error) throw reply
+    return replies
+  }
+
   /** Runs a script, which is sent as a whole where the server does not have it yet. */
   async run(script: Script, keys: readonly string[], args: readonly Argument[], bytes = false): Promise<Reply> {
     const rest = [String(keys.length), ...keys, ...args]

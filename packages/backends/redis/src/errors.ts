@@ -59,6 +59,9 @@ const NETWORK =
 const NEVER_SENT =
   /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/
 
+/** The certificate is not one that this machine trusts. */
+const UNTRUSTED = /SELF_SIGNED|UNABLE_TO|CERT_UNTRUSTED/
+
 /** The system's code for what went wrong on the way; of several attempts (a host with two addresses) the first one's. */
 const networkCode = (error: Error): string | undefined => {
   if ('code' in error && typeof error.code === 'string' && NETWORK.test(error.code)) return error.code
@@ -72,16 +75,16 @@ const meaningOf = (error: Error): Meaning | undefined => {
     return {
       code: 'CONNECTION',
       inFlight: !NEVER_SENT.test(code),
-      message: `cannot be reached: ${error.message.includes(code) ? error.message : `${code} ${error.message}`.trim()}`,
+      message: `cannot be reached: ${error.message.includes(code) ? error.message : `${code} ${error.message}`.trim()}${UNTRUSTED.test(code) ? '; where its certificate is right, give the authority that signed it as tls: { ca }' : ''}`,
     }
   const { name } = error.constructor
   if (Object.hasOwn(ofClient, name)) return ofClient[name]
   const word = /^([A-Z]+)\b/.exec(error.message)?.[1] ?? ''
   if (Object.hasOwn(ofReply, word)) return ofReply[word]
-  if (/unknown command '?FT\./i.test(error.message))
+  if (isNoEngine(error))
     return {
       code: 'UNSUPPORTED',
-      message: 'has no RediSearch, which vectors need: use Redis 8, Redis Stack, or load the module',
+      message: `has not what index needs: RediSearch for 'flat' and 'hnsw' (Redis 8, Redis Stack, or load the module), vector sets for 'vectorset' (Redis 8)`,
     }
   if (/index on db != 0/i.test(error.message))
     return { code: 'CONFIGURATION', message: 'indexes database 0 alone, and vectors need an index: set database to 0' }
@@ -117,6 +120,10 @@ export const toVeritasError = (error: unknown, context: ErrorContext): VeritasEr
 /** Whether the index that was asked is not there. */
 export const isNoIndex = (error: unknown): boolean =>
   error instanceof Error && /no such index|unknown index name/i.test(error.message)
+
+/** Whether the server knows neither the index that was asked nor any. */
+export const isNoEngine = (error: unknown): boolean =>
+  error instanceof Error && /unknown (redis )?command '?(FT\.|V)/i.test(error.message)
 
 /** Whether a script has to be sent as a whole. */
 export const isNoScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT')

@@ -6,7 +6,7 @@ import { RedisVector } from './vector.js'
 
 export type { InjectedClient, RedisConfig, RedisConfigInput } from './config.js'
 
-/** Redis with RediSearch: a vector store with full text, and a cache that processes share. */
+/** Redis as a vector store, by RediSearch (then with full text) or by its own vector sets, and a cache that processes share. */
 export const redis: Plugin<RedisConfigInput | undefined, RedisConfig, 'vector'> = definePlugin({
   name: 'redis',
   package: '@veritas-db/redis',
@@ -15,11 +15,15 @@ export const redis: Plugin<RedisConfigInput | undefined, RedisConfig, 'vector'> 
   roles: ['vector'],
   create: (config, context) => {
     const connection = new Connection(config, context.queryTimeoutMs)
+    const vector = new RedisVector(connection, config)
     return {
       engineId: connection.engineId,
-      roles: { vector: new RedisVector(connection, config) },
+      roles: { vector },
       services: { cache: new RedisCache(connection, config.prefix) },
-      connect: (options) => connection.connect(options),
+      async connect(options) {
+        await connection.connect(options)
+        await vector.settle(options)
+      },
       probe: (options) => connection.probe(options),
       close: () => connection.close(),
     }

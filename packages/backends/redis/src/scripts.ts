@@ -6,81 +6,133 @@ export interface Script {
   readonly sha: string
 }
 
+const named = (text: string): Script => ({ text, sha: hash('sha1', text) })
+
 /**
  * `#!lua` lets Redis refuse a script as a whole when memory is short, instead of letting it delete and then fail to write.
- * All scripts begin alike: KEYS are the registry of collections and the collection's list of record ids; ARGV are the collection's
- * name, its generation and the prefix of its records' keys. They answer nil where that generation is no longer there.
+ * Scripts on collections begin alike: KEYS are the registry of collections, the collection's list of record ids, and its
+ * vector set; ARGV are the collection's name, its generation and the prefix of its records' keys.
  */
-const script = (body: string): Script => {
-  const text = `#!lua
+const HEAD = `#!lua
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
-if not entry or string.sub(entry, 1, #ARGV[2]) ~= ARGV[2] then return false end
+local there = entry and string.sub(entry, 1, #ARGV[2]) == ARGV[2]
 local ids, prefix = KEYS[2], ARGV[3]
-${body}`
-  return { text, sha: hash('sha1', text) }
-}
+`
+
+/** A script that answers nil where the collection's generation is no longer there. */
+const script = (body: string): Script => named(`${HEAD}if not there then return false end\n${body}`)
 
 /** The ids of a document's records: they start with its key and a colon, after which comes the semicolon. */
-const ofDocument = `
+const OF_DOCUMENT = `
 local function of_document(key)
   return redis.call('ZRANGE', ids, '[' .. key .. ':', '(' .. key .. ';', 'BYLEX')
 end`
 
-/** HSET in portions, for Lua hands over no more than some thousand arguments at once. */
-const store = `
-local function store(key, first, last)
-  for i = first, last, 2000 do
-    redis.call('HSET', key, unpack(ARGV, i, math.min(i + 1999, last)))
-  end
-end`
+/** What a vector set has to be told of: nothing where RediSearch indexes the hashes by itself. */
+interface Steps {
+  /** How many arguments follow the fifth, before the records. */
+  readonly parameters: number
+  /** How many arguments there are for each record. */
+  readonly perRecord: number
+  /** After a record `id` was written to `key`, by the arguments from `i` on. */
+  readonly put: string
+  /** After a record `id` was deleted. */
+  readonly drop: string
+}
+
+export interface WriteScripts {
+  readonly finish: Script
+  readonly remove: Script
+}
 
 /**
- * Writes whole records. ARGV[4] is the mode (`replace`, `ifNewer`, `ifAbsent`); then per record: id, version, how many
- * arguments its fields take, and these. Answers 1 for each record that was written, 0 for each that is stale.
+ * What ends each transaction that writes records. `replace` has put the hashes in their places already; the other modes have
+ * left them under the keys that start with ARGV[5], from which this script moves those that are not stale: so the records
+ * themselves do not pass through Lua, which would copy every byte of them. ARGV[4] is the mode; then come the parameters, then id
+ * and version of each record. Answers 1 for each that was written, 0 for each that is stale.
+ * Where the collection is gone, it takes back what the transaction wrote, and answers nil.
  */
-export const upsertScript: Script = script(`${store}
-local mode, out, i = ARGV[4], {}, 5
-while i <= #ARGV do
-  local id, version, n = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
-  local key = prefix .. id
-  local old = redis.call('HGET', key, 'v')
-  local stale = old and (mode == 'ifAbsent' or (mode == 'ifNewer' and old > version))
-  if stale then
-    out[#out + 1] = 0
-  else
-    if old then redis.call('DEL', key) end
-    store(key, i + 3, i + 2 + n)
-    redis.call('ZADD', ids, 0, id)
-    out[#out + 1] = 1
+const finishScript = ({ parameters, perRecord, put }: Steps): Script =>
+  named(`${HEAD}
+local mode, waiting = ARGV[4], ARGV[5]
+local out, members = {}, {}
+for i = ${6 + parameters}, #ARGV, ${perRecord} do
+  local id, version = ARGV[i], ARGV[i + 1]
+  local key, new = prefix .. id, waiting .. id
+  local written = 1
+  if not there then
+    redis.call('UNLINK', mode == 'replace' and key or new)
+  elseif mode ~= 'replace' then
+    local old = redis.call('HGET', key, 'v')
+    local stale = old and (mode == 'ifAbsent' or old > version)
+    if stale or (mode == 'patch' and not old) then
+      redis.call('UNLINK', new)
+      written = 0
+    else
+      if mode == 'patch' then
+        for _, field in ipairs({ 'i', 'e', 't', 'x' }) do
+          local kept = redis.call('HGET', key, field)
+          if kept then redis.call('HSET', new, field, kept) end
+        end
+      end
+      redis.call('RENAME', new, key)
+    end
   end
-  i = i + 3 + n
+  if there and written == 1 then
+    members[#members + 1] = 0
+    members[#members + 1] = id
+    ${put}
+  end
+  out[#out + 1] = written
+end
+if not there then return false end
+for i = 1, #members, 2000 do
+  redis.call('ZADD', ids, unpack(members, i, math.min(i + 1999, #members)))
 end
 return out`)
 
-/** Replaces the metadata of records, written as above without a mode; vector, text and id stay. Missing and newer records are stale. */
-export const patchScript: Script = script(`${store}
-local out, i = {}, 4
-while i <= #ARGV do
-  local id, version, n = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
+/** Deletes records: pairs of a document's key or a record's id, and the version below which they go (empty: all). Answers how many. */
+const removeScript = ({ drop }: Steps): Script =>
+  script(`${OF_DOCUMENT}
+local removed = 0
+local function remove(id, below)
   local key = prefix .. id
-  local old = redis.call('HMGET', key, 'v', 'i', 'e', 't', 'x')
-  if not old[1] or old[1] > version then
-    out[#out + 1] = 0
-  else
-    redis.call('DEL', key)
-    local kept = { 'i', old[2], 'e', old[3] }
-    if old[4] then kept[#kept + 1] = 't' kept[#kept + 1] = old[4] end
-    if old[5] then kept[#kept + 1] = 'x' kept[#kept + 1] = old[5] end
-    redis.call('HSET', key, unpack(kept))
-    store(key, i + 3, i + 2 + n)
-    out[#out + 1] = 1
+  if below ~= '' then
+    local version = redis.call('HGET', key, 'v')
+    if version and version >= below then return end
   end
-  i = i + 3 + n
+  removed = removed + redis.call('DEL', key)
+  redis.call('ZREM', ids, id)
+  ${drop}
 end
-return out`)
+for i = 4, #ARGV, 2 do
+  if #ARGV[i] == 32 then
+    for _, id in ipairs(of_document(ARGV[i])) do remove(id, ARGV[i + 1]) end
+  else
+    remove(ARGV[i], ARGV[i + 1])
+  end
+end
+return removed`)
+
+const writeScripts = (steps: Steps): WriteScripts => ({ finish: finishScript(steps), remove: removeScript(steps) })
+
+export const hashScripts: WriteScripts = writeScripts({ parameters: 0, perRecord: 2, put: '', drop: '' })
+
+/** Parameters: the edges of a node, and the candidates looked at while a vector is added. A record's third argument: its attributes. */
+export const vectorSetScripts: WriteScripts = writeScripts({
+  parameters: 2,
+  perRecord: 3,
+  put: `if mode == 'patch' then
+      redis.call('VSETATTR', KEYS[3], id, ARGV[i + 2])
+    else
+      local vector = redis.call('HGET', key, 'e')
+      redis.call('VADD', KEYS[3], 'FP32', vector, id, 'NOQUANT', 'EF', ARGV[7], 'SETATTR', ARGV[i + 2], 'M', ARGV[6])
+    end`,
+  drop: `redis.call('VREM', KEYS[3], id)`,
+})
 
 /** Reads fields of records. ARGV[4] is how many fields, then come their names, then keys of documents or ids of records. Answers lists of id and values. */
-export const readScript: Script = script(`${ofDocument}
+export const readScript: Script = script(`${OF_DOCUMENT}
 local n, out = tonumber(ARGV[4]), {}
 local function read(id)
   local values = redis.call('HMGET', prefix .. id, unpack(ARGV, 5, 4 + n))
@@ -103,37 +155,14 @@ export const pageScript: Script = script(`return redis.call('ZRANGE', ids, ARGV[
 
 export const countScript: Script = script(`return redis.call('ZCARD', ids)`)
 
-/** Deletes records: pairs of a document's key or a record's id, and the version below which they go (empty: all). Answers how many. */
-export const removeScript: Script = script(`${ofDocument}
-local removed = 0
-local function remove(id, below)
-  local key = prefix .. id
-  if below ~= '' then
-    local version = redis.call('HGET', key, 'v')
-    if version and version >= below then return end
-  end
-  removed = removed + redis.call('DEL', key)
-  redis.call('ZREM', ids, id)
-end
-for i = 4, #ARGV, 2 do
-  if #ARGV[i] == 32 then
-    for _, id in ipairs(of_document(ARGV[i])) do remove(id, ARGV[i + 1]) end
-  else
-    remove(ARGV[i], ARGV[i + 1])
-  end
-end
-return removed`)
-
-const free = (text: string): Script => ({ text, sha: hash('sha1', text) })
-
 /** Changes a collection's entry in the registry (KEYS[1]) where it still is what was read: name, old entry, new entry. */
-export const changeScript: Script = free(`#!lua
+export const changeScript: Script = named(`#!lua
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return 1`)
 
 /** Takes a collection off the registry (KEYS[1]) and notes what remains of it in KEYS[2]. */
-export const dropScript: Script = free(`#!lua
+export const dropScript: Script = named(`#!lua
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
 if not entry then return 0 end
 redis.call('SADD', KEYS[2], string.sub(entry, 1, tonumber(ARGV[2])))

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { inspect } from 'node:util'
-import { type Backend, documentKey, VeritasError, validateConfig, version } from '@veritas-db/core/contract'
+import { failureOf, runProgram, socketServer, tlsFront, unusedPort } from '@veritas-db/conformance/network'
+import { type Backend, documentKey, validateConfig, version } from '@veritas-db/core/contract'
 import { createClient } from 'redis'
 import { afterEach, describe, expect, it } from 'vitest'
 import redis, { type RedisConfigInput } from '../src/index.js'
@@ -12,15 +11,6 @@ const context = { roles: ['vector'], poolSize: 4, queryTimeoutMs: 2000 } as cons
 const make = async (input: RedisConfigInput): Promise<Backend<'vector'>> =>
   redis.create(await validateConfig(redis.config, input, 'redis'), context)
 
-const failure = async (work: Promise<unknown>): Promise<VeritasError> => {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (!VeritasError.is(error)) throw new Error(`expected a VeritasError, got ${inspect(error)}`)
-  return error
-}
-
 const ends: (() => unknown)[] = []
 afterEach(async () => {
   for (const end of ends.splice(0)) await end()
@@ -28,38 +18,20 @@ afterEach(async () => {
 
 /** A server that answers each chunk it gets; undefined is silence. */
 const fakeServer = async (answer: (text: string) => string | undefined): Promise<string> => {
-  const sockets = new Set<Socket>()
-  const server: Server = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => undefined)
-    socket.on('data', (data) => {
-      const text = answer(data.toString())
-      if (text !== undefined) socket.write(text)
-    })
+  const server = await socketServer((socket, chunk) => {
+    const text = answer(chunk.toString())
+    if (text !== undefined) socket.write(text)
   })
-  ends.push(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return `redis://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-/** A port on which nothing listens. */
-const freePort = async (): Promise<number> => {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  ends.push(() => server.close())
+  return `redis://${server.host}:${server.port}`
 }
 
 describe('a server that cannot be reached', () => {
   it('fails fast, naming host, port and reason', async () => {
-    const port = await freePort()
+    const port = await unusedPort()
     const backend = await make({ url: `redis://127.0.0.1:${port}` })
     const start = performance.now()
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(performance.now() - start).toBeLessThan(1500)
     expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: true, backend: 'redis' })
     expect(error.message).toContain(`127.0.0.1:${port}`)
@@ -69,14 +41,14 @@ describe('a server that cannot be reached', () => {
 
   it('names the host where the name is unknown', async () => {
     const backend = await make({ url: 'redis://no-such-host.invalid', connectTimeoutMs: 5000 })
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error.code).toBe('CONNECTION')
     expect(error.message).toContain('no-such-host.invalid:6379')
   })
 
   it('does not hang where the server says nothing', async () => {
     const backend = await make({ url: await fakeServer(() => undefined), password: 'p', connectTimeoutMs: 150 })
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error).toMatchObject({ code: 'CONNECTION' })
     expect(error.message).toMatch(/127\.0\.0\.1:\d+ did not answer within 150 ms/)
     await backend.close()
@@ -84,7 +56,7 @@ describe('a server that cannot be reached', () => {
 
   it('says so of every call before connect', async () => {
     const backend = await make({})
-    expect(await failure(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })
+    expect(await failureOf(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })
   })
 })
 
@@ -99,7 +71,7 @@ describe('authentication', () => {
     ]) {
       const config = await validateConfig(redis.config, input, 'redis')
       const backend = redis.create(config, context)
-      const error = await failure(backend.connect())
+      const error = await failureOf(backend.connect())
       expect(error.code).toBe('AUTHENTICATION')
       const shown = `${error.message}${JSON.stringify(error)}${inspect(error, { depth: 9 })}${inspect(backend, { depth: 9 })}${inspect(config)}${JSON.stringify(config)}`
       expect(shown).not.toContain('wrong-secret')
@@ -110,7 +82,7 @@ describe('authentication', () => {
 
   it('a server that wants a password says so', async () => {
     const backend = await make({ url: await fakeServer(() => '-NOAUTH Authentication required.\r\n') })
-    expect(await failure(backend.connect())).toMatchObject({ code: 'AUTHENTICATION' })
+    expect(await failureOf(backend.connect())).toMatchObject({ code: 'AUTHENTICATION' })
     await backend.close()
   })
 })
@@ -119,7 +91,7 @@ describe('configuration', () => {
   it.each(['http://x', 'redis://user:letmein@x/no', 'redis://x?password=letmein', 'x', 'redis://'])(
     'refuses the url %s without repeating it',
     async (bad) => {
-      const error = await failure(make({ url: bad }))
+      const error = await failureOf(make({ url: bad }))
       expect(error.code).toBe('CONFIGURATION')
       expect(error.message).not.toContain('letmein')
     },
@@ -134,24 +106,43 @@ describe('configuration', () => {
 
   it('refuses a client that speaks RESP 3', async () => {
     const backend = await make({ client: createClient({ RESP: 3 }) })
-    expect(await failure(backend.connect())).toMatchObject({ code: 'CONFIGURATION' })
+    expect(await failureOf(backend.connect())).toMatchObject({ code: 'CONFIGURATION' })
   })
 
-  it('says what to do where the server has no RediSearch', async () => {
-    const server = await fakeServer((text) =>
-      text.includes('FT.CREATE')
-        ? `-ERR unknown command 'FT.CREATE', with args beginning with: 'x'\r\n`
-        : text.includes('HGET')
-          ? '$-1\r\n'
-          : '+OK\r\n',
-    )
-    const backend = await make({ url: server })
+  it.each([
+    { index: 'flat', lacks: 'FT.CREATE' },
+    { index: 'vectorset', lacks: 'VCARD' },
+  ] as const)('says what to do where the server has not what $index needs', async ({ index, lacks }) => {
+    const server = await fakeServer((text) => {
+      if (text.includes(lacks)) return `-ERR unknown command '${lacks}', with args beginning with: 'x'\r\n`
+      if (text.includes('HSETNX')) return ':1\r\n'
+      return text.includes('HGET') ? '$-1\r\n' : '+OK\r\n'
+    })
+    const backend = await make({ url: server, index })
     await backend.connect()
-    const scope = { collection: 'c' }
-    const error = await failure(backend.roles.vector.ensureCollection({ scope, dimensions: 2, metric: 'cosine' }))
+    const definition = { scope: { collection: 'c' }, dimensions: 2, metric: 'cosine' } as const
+    const error = await failureOf(backend.roles.vector.ensureCollection(definition))
     expect(error).toMatchObject({ code: 'UNSUPPORTED', retryable: false })
-    expect(error.message).toMatch(/Redis 8/)
+    expect(error.message).toMatch(/RediSearch.*Redis 8/)
     await backend.close()
+  })
+
+  it('chooses by what the server has, where that is left to it', async () => {
+    const choices = [
+      { has: '*2\r\n*0\r\n*0\r\n', fullText: true, metrics: 3 },
+      { has: '*2\r\n*0\r\n*-1\r\n', fullText: true, metrics: 3 },
+      { has: '*2\r\n*-1\r\n*0\r\n', fullText: false, metrics: 1 },
+      { has: '*2\r\n*-1\r\n*-1\r\n', fullText: true, metrics: 3 },
+      { has: '-NOPERM this user has no permissions to run the command\r\n', fullText: true, metrics: 3 },
+    ]
+    for (const { has, fullText, metrics } of choices) {
+      const backend = await make({ url: await fakeServer((text) => (text.includes('COMMAND') ? has : '+OK\r\n')) })
+      await backend.connect()
+      const { capabilities } = backend.roles.vector
+      expect(capabilities).toMatchObject({ fullText, exact: fullText ? 'always' : 'optional' })
+      expect(capabilities.metrics).toHaveLength(metrics)
+      await backend.close()
+    }
   })
 })
 
@@ -181,7 +172,7 @@ withServer(`with a server${reason}`, () => {
     const [found] = await vector.query({ scope, vector: record.vector, topK: 1, include: { vector: true } })
     expect(found).toMatchObject({ documentId: 'a', vector: record.vector })
     expect(found?.score).toBeCloseTo(1, 5)
-    expect(await failure(vector.count({ scope, signal: AbortSignal.abort() }))).toMatchObject({ code: 'ABORTED' })
+    expect(await failureOf(vector.count({ scope, signal: AbortSignal.abort() }))).toMatchObject({ code: 'ABORTED' })
     await vector.dropCollection({ scope })
     expect((await make({ client })).engineId).toBe(backend.engineId)
     await backend.close()
@@ -197,7 +188,7 @@ withServer(`with a server${reason}`, () => {
     const client = await own()
     await client.sendCommand(['SCRIPT', 'FLUSH'])
     const me = String(await client.sendCommand(['CLIENT', 'LIST']))
-    const ours = /id=(\d+)[^\n]*cmd=evalsha/.exec(me)?.[1]
+    const ours = /id=(\d+)[^\n]*cmd=exec/.exec(me)?.[1]
     expect(ours).toBeDefined()
     await client.sendCommand(['CLIENT', 'KILL', 'ID', ours as string])
     await new Promise((resolve) => setTimeout(resolve, 20))
@@ -217,9 +208,11 @@ withServer(`with a server${reason}`, () => {
       () => vector.count({ scope }),
       () => vector.get({ scope, keys: [key] }),
       () => vector.upsert({ scope, records: [record] }),
+      () => vector.upsert({ scope, records: [record], mode: 'ifNewer' }),
+      () => vector.patch({ scope, records: [record] }),
       () => vector.query({ scope, vector: record.vector, topK: 1 }),
     ]
-    for (const call of calls) expect(await failure(call())).toMatchObject({ code: 'NOT_FOUND' })
+    for (const call of calls) expect(await failureOf(call())).toMatchObject({ code: 'NOT_FOUND' })
     await two.roles.vector.ensureCollection({ ...definition, dimensions: 3, metric: 'dot' })
     expect(await one.roles.vector.count({ scope })).toBe(0)
     await two.roles.vector.dropCollection({ scope })
@@ -227,6 +220,32 @@ withServer(`with a server${reason}`, () => {
     expect(await client.keys('kit_again*')).toEqual([])
     expect(String(await client.sendCommand(['FT._LIST']))).not.toContain('kit_again')
     await Promise.all([one.close(), two.close()])
+  })
+
+  it('TLS: with the authority of its certificate the server is written to and read, without it is refused', async () => {
+    const { hostname, port } = new URL(url as string)
+    const front = await tlsFront({ host: hostname, port: port || 6379 })
+    ends.push(() => front.close())
+    const address = `rediss://127.0.0.1:${front.port}`
+    const backend = await make({ url: address, tls: { ca: front.ca }, prefix: 'kit_tls' })
+    await backend.connect()
+    const { vector } = backend.roles
+    await vector.ensureCollection(definition)
+    await vector.upsert({ scope, records: [record] })
+    expect(await vector.get({ scope, keys: [key] })).toMatchObject([{ documentId: 'a' }])
+    await vector.dropCollection({ scope })
+    await backend.close()
+
+    const stranger = await make({ url: address })
+    const error = await failureOf(stranger.connect())
+    expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied' })
+    expect(error.message).toContain(`127.0.0.1:${front.port}`)
+    expect(error.message).toMatch(/tls.*ca/)
+    await stranger.close()
+    // A client that speaks plainly to it gets an error in time, too.
+    const plain = await make({ url: `redis://127.0.0.1:${front.port}`, connectTimeoutMs: 1000 })
+    expect(await failureOf(plain.connect())).toMatchObject({ code: 'CONNECTION' })
+    await plain.close()
   })
 
   it('numbers and dates of undeclared fields are found by range, written and asked by different connections', async () => {
@@ -256,17 +275,7 @@ withServer(`with a server${reason}`, () => {
       console.log((await backend.probe()).product)
       await backend.close()
     `
-    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'pipe'] })
-    ends.push(() => child.kill('SIGKILL'))
-    let output = ''
-    child.stdout.on('data', (data) => {
-      output += data
-    })
-    child.stderr.on('data', (data) => {
-      output += data
-    })
-    const exit = await new Promise((resolve) => child.on('exit', resolve))
-    expect({ exit, output }).toEqual({ exit: 0, output: 'Redis\n' })
+    expect(await runProgram(code)).toEqual({ code: 0, output: 'Redis\n' })
   }, 15_000)
 
   it('the cache keeps bytes until they expire, apart from other prefixes', async () => {
@@ -301,9 +310,9 @@ withServer(`with a server${reason}`, () => {
     expect(await cache.get({ keys: [] })).toEqual([])
     await cache.set({ entries: [], ttlMs: 1 })
     await cache.delete({ keys: [] })
-    expect(await failure(cache.set({ entries, ttlMs: 0 }))).toMatchObject({ code: 'VALIDATION' })
-    expect(await failure(cache.get({ keys: ['a'], signal: AbortSignal.abort() }))).toMatchObject({ code: 'ABORTED' })
+    expect(await failureOf(cache.set({ entries, ttlMs: 0 }))).toMatchObject({ code: 'VALIDATION' })
+    expect(await failureOf(cache.get({ keys: ['a'], signal: AbortSignal.abort() }))).toMatchObject({ code: 'ABORTED' })
     await Promise.all([mine.close(), other.close()])
-    expect(await failure(cache.get({ keys: ['a'] }))).toMatchObject({ code: 'CONNECTION' })
+    expect(await failureOf(cache.get({ keys: ['a'] }))).toMatchObject({ code: 'CONNECTION' })
   })
 })

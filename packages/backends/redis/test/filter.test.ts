@@ -1,15 +1,16 @@
 import { type FilterNode, parseFilter } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
-import { type Compiled, compileFilter } from '../src/filter.js'
-import { escapeTag, rangeField, statementsOf, tagOf } from '../src/tags.js'
+import type { Compiled } from '../src/filter.js'
+import { compileQuery, escapeTag } from '../src/redisearch/query.js'
+import { rangeField, statementsOf, tagOf } from '../src/statements.js'
 
-const compile = (filter: Parameters<typeof parseFilter>[0]): Compiled => compileFilter(parseFilter(filter))
+const compile = (filter: Parameters<typeof parseFilter>[0]): Compiled => compileQuery(parseFilter(filter))
 const any = (...tags: string[]): string => `@g:{${tags.map(escapeTag).join('|')}}`
 const none = (...tags: string[]): string => `-${any(...tags)}`
 const is = (path: string, value: string | number | boolean | Date): string => tagOf('equals', path, value)
 const there = tagOf('exists', 'a')
 
-describe('compileFilter', () => {
+describe('a query of RediSearch', () => {
   it.each<[string, Parameters<typeof parseFilter>[0], unknown]>([
     ['nothing', {}, true],
     ['an empty $or', { $or: [] }, false],
@@ -44,8 +45,8 @@ describe('compileFilter', () => {
 
   it('gives nothing of a value or path to the syntax', () => {
     const node: FilterNode = { op: 'eq', path: '*}|@x:{', value: '"}) | (*)=>[KNN 1 @e $v]' }
-    expect(compileFilter(node)).toMatch(/^@g:\{t([A-Za-z0-9_]|\\-)+\}$/)
-    expect(compileFilter({ op: 'gt', path: ']|@x:[1 2', value: 1 })).toMatch(/^@n_[A-Za-z0-9_]+:\[\(1 \+inf\]$/)
+    expect(compileQuery(node)).toMatch(/^@g:\{t([A-Za-z0-9_]|\\-)+\}$/)
+    expect(compileQuery({ op: 'gt', path: ']|@x:[1 2', value: 1 })).toMatch(/^@n_[A-Za-z0-9_]+:\[\(1 \+inf\]$/)
   })
 })
 

@@ -1,9 +1,9 @@
 import { documentKey, version } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
 import { checkLength } from '../src/check.js'
-import { parseId, recordId, toEntry } from '../src/encode.js'
-import { similarity } from '../src/vector.js'
-import { indexedText, wordQuery, wordsOf } from '../src/words.js'
+import { parseId, recordId, toEntry } from '../src/records.js'
+import { RediSearch, similarity } from '../src/redisearch/engine.js'
+import { indexedText, wordQuery, wordsOf } from '../src/redisearch/words.js'
 
 describe('words', () => {
   it.each<[string, readonly string[]]>([
@@ -38,9 +38,11 @@ describe('records', () => {
     expect(() => parseId('somebody-else')).toThrow(/did not write/)
   })
 
+  const search = new RediSearch('flat', { m: 16, efConstruction: 200, efRuntime: 100 }, 1000)
+
   it('keep a text that is not indexed as it is beside what is', () => {
     const fieldsOf = (text?: string): unknown =>
-      toEntry({ ...record, ...(text !== undefined && { text }) }).fields.slice(6)
+      search.encode({ ...record, ...(text !== undefined && { text }) }).fields.slice(6)
     expect(fieldsOf('plain text')).toEqual(['t', 'plain text'])
     expect(fieldsOf('Käfer')).toEqual(['t', 'käfer', 'x', 'Käfer'])
     expect(fieldsOf('—')).toEqual(['x', '—'])

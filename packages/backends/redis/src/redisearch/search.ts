@@ -1,7 +1,8 @@
-import { VeritasError } from '@veritas-db/core/contract'
-import { indexOf, type Known, recordPrefix } from './collections.js'
-import type { Argument, Reply, Session } from './connection.js'
-import type { Values } from './encode.js'
+import { throwIfAborted, VeritasError } from '@veritas-db/core/contract'
+import type { Known } from '../collections.js'
+import type { Argument, Reply, Session } from '../connection.js'
+import { indexOf, recordPrefix } from '../keys.js'
+import type { Values } from '../records.js'
 
 /** A record as a search gives it. */
 export interface Hit {
@@ -34,6 +35,7 @@ export const search = async (
   timeoutMs: number,
 ): Promise<{ total: number; hits: Hit[] }> => {
   const { query, parameters = [], fields = [], limit, withScores = false, more = [], bytes = false, ids } = request
+  throwIfAborted(session.signal)
   const prefix = recordPrefix(known)
   const start = performance.now()
   const reply = await session.send(
@@ -65,9 +67,9 @@ export const search = async (
   return { total: Number(total), hits }
 }
 
-/** Names and values in turn, as a map. */
+/** Names and values in turn, by name. */
 const pairs = (list: readonly Reply[]): Values => {
-  const values = new Map<string, Reply>()
-  for (let i = 0; i + 1 < list.length; i += 2) values.set(String(list[i]), list[i + 1] ?? null)
+  const values: Record<string, Reply> = {}
+  for (let i = 0; i + 1 < list.length; i += 2) values[String(list[i])] = list[i + 1] ?? null
   return values
 }

@@ -28,10 +28,7 @@ const literal = (value: Scalar): string => {
   return typeof value === 'number' ? `n${value === 0 ? 0 : value}` : `b${value}`
 }
 
-/** A tag as RediSearch's syntax takes it: of the characters that tags are made of, `-` alone is syntax. */
-export const escapeTag = (tag: string): string => tag.replace(/[^A-Za-z0-9_]/g, '\\$&')
-
-/** The hash field, and the field of the index, with the number or date at a path. */
+/** The field of the index, or the attribute, with the number or date at a path. */
 export const rangeField = (type: 'number' | 'date', path: string): string => {
   const prefix = type === 'number' ? 'n' : 'd'
   const field = encodeFieldPath(path, `${prefix}_`)
