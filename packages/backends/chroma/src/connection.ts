@@ -10,7 +10,7 @@ import {
 import type { ChromaClient } from 'chromadb'
 import { type ClientFactory, clientFactory, injectedFactory, type ServerArgs } from './client.js'
 import type { ChromaConfig } from './config.js'
-import { toVeritasError } from './errors.js'
+import { notReached, toVeritasError } from './errors.js'
 
 /** What the server says it takes at once, until it has been asked. */
 const DEFAULT_BATCH = 5461
@@ -150,13 +150,21 @@ export class Connection {
       })
     if (error.code !== 'CONNECTION' || client) return error
     try {
-      await fetch(new URL('/api/v2/heartbeat', url), { ...fetchOptions, signal })
+      const answer = await fetch(new URL('/api/v2/heartbeat', url), { ...fetchOptions, signal })
+      await answer.body?.cancel()
       return error
     } catch (reason) {
       const cause = reason instanceof Error ? reason.cause : undefined
       if (!(cause instanceof Error)) return error
-      const text = 'code' in cause && typeof cause.code === 'string' ? `${cause.code} ${cause.message}` : cause.message
-      return VeritasError.from(error, {}, `Chroma at ${this.#target} cannot be reached: ${text.trim()}.`)
+      const reached = notReached(cause)
+      return new VeritasError({
+        code: 'CONNECTION',
+        backend: 'chroma',
+        operation: 'connect',
+        message: `Chroma at ${this.#target} cannot be reached: ${reached.why}`,
+        retryable: reached.retryable,
+        cause: reason,
+      })
     }
   }
 }

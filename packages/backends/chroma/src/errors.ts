@@ -84,6 +84,17 @@ export const toVeritasError = (error: unknown, context: ErrorContext): VeritasEr
   })
 }
 
+/** Why a connection could not be made, as `fetch` tells it. */
+export const notReached = (cause: Error): { readonly why: string; readonly retryable: boolean } => {
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
+  const text = `${code} ${cause.message}`.trim()
+  // OpenSSL's words for a certificate that is not trusted or not for this host, and Node's for a peer that speaks no TLS.
+  if (!/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL/.test(code)) return { why: `${text}.`, retryable: true }
+  const advice =
+    'set NODE_EXTRA_CA_CERTS, or a dispatcher in the option fetchOptions, to the authority of its certificate'
+  return { why: `${text}: ${advice}, and check that it speaks TLS at this port.`, retryable: false }
+}
+
 /** Whether the server does not know the collection. */
 export const isNotFound = (error: unknown): boolean =>
   VeritasError.is(error) ? error.code === 'NOT_FOUND' : error instanceof Error && error.name === 'ChromaNotFoundError'

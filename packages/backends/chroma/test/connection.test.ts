@@ -1,8 +1,10 @@
-import { spawn } from 'node:child_process'
-import { createServer, type RequestListener } from 'node:http'
-import { type AddressInfo, createServer as createSocketServer } from 'node:net'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { RequestListener } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { inspect } from 'node:util'
-import { type Backend, documentKey, VeritasError, validateConfig, version } from '@veritas-db/core/contract'
+import { failureOf, httpServer, runProgram, tlsFront, unusedPort } from '@veritas-db/conformance/network'
+import { type Backend, documentKey, validateConfig, version } from '@veritas-db/core/contract'
 import { ChromaClient } from 'chromadb'
 import { afterEach, describe, expect, it } from 'vitest'
 import chroma, { type ChromaConfigInput } from '../src/index.js'
@@ -13,45 +15,23 @@ const context = { roles: ['vector'], poolSize: 4, queryTimeoutMs: 2000 } as cons
 const make = async (input: ChromaConfigInput): Promise<Backend<'vector'>> =>
   chroma.create(await validateConfig(chroma.config, input, 'chroma'), context)
 
-const failure = async (work: Promise<unknown>): Promise<VeritasError> => {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (!VeritasError.is(error)) throw new Error(`expected a VeritasError, got ${inspect(error)}`)
-  return error
-}
-
-const ends: (() => void)[] = []
-afterEach(() => {
-  for (const end of ends.splice(0)) end()
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end()
 })
 
 const fakeServer = async (answer: RequestListener): Promise<string> => {
-  const server = createServer(answer)
-  ends.push(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-/** A port on which nothing listens. */
-const freePort = async (): Promise<number> => {
-  const server = createSocketServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  const server = await httpServer(answer)
+  ends.push(() => server.close())
+  return server.url
 }
 
 describe('a server that cannot be reached', () => {
   it('fails fast, naming host, port and reason', async () => {
-    const port = await freePort()
+    const port = await unusedPort()
     const backend = await make({ url: `http://127.0.0.1:${port}` })
     const start = performance.now()
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(performance.now() - start).toBeLessThan(1500)
     expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: true, backend: 'chroma' })
     expect(error.message).toContain(`127.0.0.1:${port}`)
@@ -61,21 +41,21 @@ describe('a server that cannot be reached', () => {
 
   it('names the host where the name is unknown', async () => {
     const backend = await make({ url: 'http://no-such-host.invalid:8000', connectTimeoutMs: 5000 })
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error.code).toBe('CONNECTION')
     expect(error.message).toContain('no-such-host.invalid:8000')
   })
 
   it('does not hang where the server says nothing', async () => {
     const backend = await make({ url: await fakeServer(() => undefined), connectTimeoutMs: 150 })
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error).toMatchObject({ code: 'CONNECTION' })
     expect(error.message).toMatch(/127\.0\.0\.1:\d+ did not answer within 150 ms/)
   })
 
   it('says so of every call before connect', async () => {
     const backend = await make({})
-    expect(await failure(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })
+    expect(await failureOf(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })
   })
 })
 
@@ -95,7 +75,7 @@ describe('authentication', () => {
       'chroma',
     )
     const backend = chroma.create(config, context)
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error.code).toBe('AUTHENTICATION')
     const shown = `${error.message}${JSON.stringify(error)}${inspect(error, { depth: 9 })}${inspect(backend, { depth: 9 })}${JSON.stringify(config)}`
     expect(shown).not.toMatch(/wrong-token|other-secret/)
@@ -118,14 +98,14 @@ describe('configuration', () => {
   it.each(['ftp://x', 'http://user:letmein@x', 'http://x/path', 'x', 'http://x?token=letmein'])(
     'refuses the url %s without repeating it',
     async (bad) => {
-      const error = await failure(make({ url: bad }))
+      const error = await failureOf(make({ url: bad }))
       expect(error.code).toBe('CONFIGURATION')
       expect(error.message).not.toContain('letmein')
     },
   )
 
   it('knows the port of https', async () => {
-    const error = await failure((await make({ url: 'https://no-such-host.invalid' })).connect())
+    const error = await failureOf((await make({ url: 'https://no-such-host.invalid' })).connect())
     expect(error.message).toContain('no-such-host.invalid:443')
   })
 })
@@ -149,7 +129,7 @@ withServer(`with a server${reason}`, () => {
     const [found] = await vector.query({ scope, vector: record.vector, topK: 1, include: { vector: true } })
     expect(found).toMatchObject({ documentId: 'a', vector: record.vector })
     expect(found?.score).toBeCloseTo(1, 5)
-    expect(await failure(vector.count({ scope, signal: AbortSignal.abort() }))).toMatchObject({ code: 'ABORTED' })
+    expect(await failureOf(vector.count({ scope, signal: AbortSignal.abort() }))).toMatchObject({ code: 'ABORTED' })
     await vector.dropCollection({ scope })
     expect((await make({ client })).engineId).toBe(backend.engineId)
     await backend.close()
@@ -157,7 +137,7 @@ withServer(`with a server${reason}`, () => {
   })
 
   it('a database that is not there is a mistake of the configuration', async () => {
-    const error = await failure((await make({ url, database: 'no_such_database' })).connect())
+    const error = await failureOf((await make({ url, database: 'no_such_database' })).connect())
     expect(error).toMatchObject({ code: 'CONFIGURATION' })
     expect(error.message).toContain('no_such_database')
   })
@@ -168,7 +148,7 @@ withServer(`with a server${reason}`, () => {
     await one.roles.vector.ensureCollection({ scope, dimensions: 2, metric: 'cosine' })
     await one.roles.vector.upsert({ scope, records: [record] })
     await two.roles.vector.dropCollection({ scope })
-    expect(await failure(one.roles.vector.count({ scope }))).toMatchObject({ code: 'NOT_FOUND' })
+    expect(await failureOf(one.roles.vector.count({ scope }))).toMatchObject({ code: 'NOT_FOUND' })
     await one.roles.vector.ensureCollection({ scope, dimensions: 2, metric: 'cosine' })
     await two.roles.vector.dropCollection({ scope })
     await two.roles.vector.ensureCollection({ scope, dimensions: 3, metric: 'dot' })
@@ -187,9 +167,44 @@ withServer(`with a server${reason}`, () => {
     await mine?.modify({ metadata: { owner: 'somebody else' } })
     const other = await make({ url, prefix: 'foreign' })
     await other.connect()
-    expect(await failure(other.roles.vector.count({ scope }))).toMatchObject({ code: 'CONFLICT' })
+    expect(await failureOf(other.roles.vector.count({ scope }))).toMatchObject({ code: 'CONFLICT' })
     await client.deleteCollection({ name: mine?.name ?? '' })
   })
+
+  it('TLS: with the authority of its certificate the server is written to and read, without it is refused', async () => {
+    const { hostname, port } = new URL(url as string)
+    const front = await tlsFront({ host: hostname, port })
+    ends.push(() => front.close())
+    const address = `https://127.0.0.1:${front.port}`
+    const stranger = await make({ url: address })
+    const error = await failureOf(stranger.connect())
+    expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: false })
+    expect(error.message).toContain(`127.0.0.1:${front.port}`)
+    expect(error.message).toMatch(/NODE_EXTRA_CA_CERTS.*fetchOptions/)
+    await stranger.close()
+
+    // Node reads the variable when it starts.
+    const folder = await mkdtemp(path.join(tmpdir(), 'veritas-chroma-'))
+    ends.push(() => rm(folder, { recursive: true }))
+    await writeFile(path.join(folder, 'ca.pem'), front.ca)
+    process.env.NODE_EXTRA_CA_CERTS = path.join(folder, 'ca.pem')
+    ends.push(() => delete process.env.NODE_EXTRA_CA_CERTS)
+    const { vector: _, ...rest } = record
+    const program = `
+      const { default: chroma } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)})
+      const { value } = await chroma.config['~standard'].validate({ url: '${address}', prefix: 'tls' })
+      const backend = chroma.create(value, { roles: ['vector'], poolSize: 2, queryTimeoutMs: 5000 })
+      await backend.connect()
+      const { vector } = backend.roles
+      const [scope, key] = [${JSON.stringify(scope)}, '${key}']
+      await vector.ensureCollection({ scope, dimensions: 2, metric: 'cosine' })
+      await vector.upsert({ scope, records: [{ ...${JSON.stringify(rest)}, vector: Float32Array.of(1, 0) }] })
+      console.log((await vector.get({ scope, keys: [key] }))[0].documentId)
+      await vector.dropCollection({ scope })
+      await backend.close()
+    `
+    expect(await runProgram(program)).toEqual({ code: 0, output: 'a\n' })
+  }, 20_000)
 
   it('a process that closes its backend ends by itself', async () => {
     const code = `
@@ -200,16 +215,6 @@ withServer(`with a server${reason}`, () => {
       console.log((await backend.probe()).product)
       await backend.close()
     `
-    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'pipe'] })
-    ends.push(() => child.kill('SIGKILL'))
-    let output = ''
-    child.stdout.on('data', (data) => {
-      output += data
-    })
-    child.stderr.on('data', (data) => {
-      output += data
-    })
-    const exit = await new Promise((resolve) => child.on('exit', resolve))
-    expect({ exit, output }).toEqual({ exit: 0, output: 'Chroma\n' })
+    expect(await runProgram(code)).toEqual({ code: 0, output: 'Chroma\n' })
   }, 15_000)
 })

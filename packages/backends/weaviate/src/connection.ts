@@ -1,4 +1,3 @@
-import { connect as connectSocket } from 'node:net'
 import {
   type CallOptions,
   CallsUnderWay,
@@ -11,6 +10,7 @@ import {
 import type { ClientParams, WeaviateClient } from 'weaviate-client'
 import type { WeaviateConfig } from './config.js'
 import { backendName, StatusError, toVeritasError } from './errors.js'
+import { type GrpcAddress, reach } from './reach.js'
 
 const injected = new WeakMap<WeaviateClient, number>()
 let injectedCount = 0
@@ -50,7 +50,7 @@ export class Connection {
   readonly engineId: string
   readonly #config: WeaviateConfig
   readonly #target: string
-  readonly #grpc: { readonly host: string; readonly port: number; readonly secure: boolean }
+  readonly #grpc: GrpcAddress
   readonly #queryTimeoutMs: number
   readonly #running = new CallsUnderWay()
   #opening: Promise<void> | undefined
@@ -156,23 +156,10 @@ export class Connection {
     }
   }
 
-  /** Rejects where nobody listens at the address of gRPC. @throws VeritasError CONNECTION */
+  /** Rejects where gRPC cannot be reached. Where that of an injected client is, or what a proxy connects to, is not known. */
   async #reach(signal?: AbortSignal): Promise<void> {
-    // Where that of an injected client is, or what a proxy connects to, is not known.
     if (this.#config.client || this.#config.grpcProxyUrl !== undefined) return
-    const { host, port } = this.#grpc
-    await new Promise<void>((resolve, reject) => {
-      const socket = connectSocket({ host: host.replace(/^\[|\]$/g, ''), port, ...(signal && { signal }) })
-      socket.once('connect', () => {
-        socket.destroy()
-        resolve()
-      })
-      socket.once('error', (cause: NodeJS.ErrnoException) => {
-        const code = 'CONNECTION'
-        const message = `Weaviate's gRPC at ${host}:${port} cannot be reached: ${cause.code ?? cause.message}. Check the option grpc.`
-        reject(new VeritasError({ code, message, backend: backendName, cause }))
-      })
-    })
+    await reach(this.#grpc, signal)
   }
 
   async #open(signal: AbortSignal | undefined): Promise<void> {
@@ -264,7 +251,7 @@ const withPort = (url: string): string => {
   return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
 }
 
-const grpcAddress = (config: WeaviateConfig): { host: string; port: number; secure: boolean } => {
+const grpcAddress = (config: WeaviateConfig): GrpcAddress => {
   const { hostname, protocol } = new URL(config.url)
   const [, host = hostname, port = '50051'] = /^(.*):(\d+)$/.exec(config.grpc ?? '') ?? []
   return { host, port: Number(port), secure: config.grpcSecure ?? protocol === 'https:' }

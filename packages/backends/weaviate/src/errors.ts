@@ -32,6 +32,7 @@ interface Meaning {
   /** Whether the request may have been carried out all the same. */
   readonly inFlight?: boolean
   readonly message?: string
+  readonly retryable?: boolean
 }
 
 /** What the server says in words, whatever the protocol: most of its errors have no code of their own. */
@@ -81,14 +82,20 @@ const ofGrpc = (message: string): Meaning => {
 }
 
 /** Causes that tell of a connection that never was, so that nothing has been done. */
-const neverConnected =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/
+const neverConnected = /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)/
+
+/** Whether an error's code says that a certificate is not trusted or not for this host, or that the peer speaks no TLS. */
+export const untrusted = (code: string): boolean => /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL/.test(code)
 
 const ofFetch = (error: Error): Meaning => {
   const cause = error.cause instanceof Error ? error.cause : undefined
   const code = cause && 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
   const why = cause ? `${code} ${cause.message}`.trim() : error.message
-  return { code: 'CONNECTION', inFlight: !neverConnected.test(code), message: `cannot be reached: ${why}` }
+  if (!untrusted(code))
+    return { code: 'CONNECTION', inFlight: !neverConnected.test(code), message: `cannot be reached: ${why}` }
+  const advice =
+    'set NODE_EXTRA_CA_CERTS to the authority of its certificate, and check that it speaks TLS at this port'
+  return { code: 'CONNECTION', message: `cannot be reached: ${why}: ${advice}`, retryable: false }
 }
 
 const meaningOf = (error: Error): Meaning => {
@@ -143,6 +150,7 @@ export const toVeritasError = (error: unknown, context: ErrorContext): VeritasEr
     message: `Weaviate at ${target} ${meaning.message ?? `says: ${native.message}`}.`,
     cause: error,
     ...(meaning.inFlight && inFlight),
+    ...(meaning.retryable !== undefined && { retryable: meaning.retryable }),
   })
 }
 

@@ -1,15 +1,19 @@
-import { spawn } from 'node:child_process'
-import { createServer, type RequestListener } from 'node:http'
-import { type AddressInfo, connect, createServer as createSocketServer, type Socket } from 'node:net'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { RequestListener } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { inspect } from 'node:util'
 import {
-  type Backend,
-  documentKey,
-  type VectorRecord,
-  VeritasError,
-  validateConfig,
-  version,
-} from '@veritas-db/core/contract'
+  failureOf,
+  httpServer,
+  runProgram,
+  socketServer,
+  type TlsFront,
+  tlsFront,
+  unusedPort,
+} from '@veritas-db/conformance/network'
+import { type Backend, documentKey, type VectorRecord, validateConfig, version } from '@veritas-db/core/contract'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import weaviateClient from 'weaviate-client'
 import weaviate, { type WeaviateConfigInput } from '../src/index.js'
@@ -20,46 +24,32 @@ const context = { roles: ['vector'], poolSize: 4, queryTimeoutMs: 5000 } as cons
 const make = async (input: WeaviateConfigInput): Promise<Backend<'vector'>> =>
   weaviate.create(await validateConfig(weaviate.config, input, 'weaviate'), context)
 
-const failure = async (work: Promise<unknown>): Promise<VeritasError> => {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (!VeritasError.is(error)) throw new Error(`expected a VeritasError, got ${inspect(error)}`)
-  return error
-}
-
-const ends: (() => void)[] = []
-afterEach(() => {
-  for (const end of ends.splice(0)) end()
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end()
   vi.restoreAllMocks()
 })
 
 const fakeServer = async (answer: RequestListener): Promise<string> => {
-  const server = createServer(answer)
-  ends.push(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const server = await httpServer(answer)
+  ends.push(() => server.close())
+  return server.url
 }
 
-/** A port on which nothing listens. */
-const freePort = async (): Promise<number> => {
-  const server = createSocketServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+/** A TLS front before a real address, `host:port`. */
+const front = async (address: string): Promise<TlsFront> => {
+  const [host = '', port = ''] = address.split(':')
+  const made = await tlsFront({ host, port })
+  ends.push(() => made.close())
+  return made
 }
 
 describe('a server that cannot be reached', () => {
   it('fails fast, naming host, port and reason', async () => {
-    const port = await freePort()
+    const port = await unusedPort()
     const backend = await make({ url: `http://127.0.0.1:${port}` })
     const start = performance.now()
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(performance.now() - start).toBeLessThan(1500)
     expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: true, backend: 'weaviate' })
     expect(error.message).toContain(`127.0.0.1:${port}`)
@@ -68,22 +58,22 @@ describe('a server that cannot be reached', () => {
   })
 
   it('names the host where the name is unknown', async () => {
-    const error = await failure((await make({ url: 'http://no-such-host.invalid:8080' })).connect())
+    const error = await failureOf((await make({ url: 'http://no-such-host.invalid:8080' })).connect())
     expect(error.code).toBe('CONNECTION')
     expect(error.message).toContain('no-such-host.invalid:8080')
   })
 
   it('does not hang where the server says nothing', async () => {
     const backend = await make({ url: await fakeServer(() => undefined), connectTimeoutMs: 150 })
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error.code).toBe('CONNECTION')
     expect(error.message).toMatch(/127\.0\.0\.1:\d+ did not answer within 150 ms/)
   })
 
   it('names the address of gRPC where only that is wrong', async () => {
-    const port = await freePort()
+    const port = await unusedPort()
     const http = await fakeServer((_, response) => response.end('{"classes":[]}'))
-    const error = await failure((await make({ url: http, grpc: `127.0.0.1:${port}` })).connect())
+    const error = await failureOf((await make({ url: http, grpc: `127.0.0.1:${port}` })).connect())
     expect(error.code).toBe('CONNECTION')
     expect(error.message).toContain(`127.0.0.1:${port}`)
   })
@@ -92,13 +82,13 @@ describe('a server that cannot be reached', () => {
     const http = await fakeServer((_, response) =>
       response.writeHead(503).end('{"error":[{"message":"leader not found"}]}'),
     )
-    const error = await failure((await make({ url: http })).connect())
+    const error = await failureOf((await make({ url: http })).connect())
     expect(error).toMatchObject({ code: 'UNAVAILABLE', retryable: true, outcome: 'not-applied' })
   })
 
   it('says so of every call before connect', async () => {
     const backend = await make({})
-    expect(await failure(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })
+    expect(await failureOf(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })
   })
 })
 
@@ -117,7 +107,7 @@ describe('authentication', () => {
       'weaviate',
     )
     const backend = weaviate.create(config, context)
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error.code).toBe('AUTHENTICATION')
     const shown = `${error.message}${JSON.stringify(error)}${inspect(error, { depth: 9 })}${inspect(backend, { depth: 9 })}${JSON.stringify(config)}`
     expect(shown).not.toMatch(/wrong-key|other-secret/)
@@ -144,7 +134,7 @@ describe('configuration', () => {
     { apiKey: 'letmein', accessToken: 'letmein' },
     { password: 'letmein' },
   ])('refuses %j without repeating it', async (bad) => {
-    const error = await failure(make(bad))
+    const error = await failureOf(make(bad))
     expect(error.code).toBe('CONFIGURATION')
     expect(error.message).not.toContain('letmein')
   })
@@ -189,26 +179,28 @@ withServer(`with a server${reason}`, () => {
   it('a request over gRPC ends soon where nobody listens any more', async () => {
     vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     const [host, port] = (grpc as string).split(':')
-    const sockets = new Set<Socket>()
-    const proxy = createSocketServer((socket) => {
-      const target = connect(Number(port), host)
-      for (const end of [socket, target]) {
-        sockets.add(end)
-        end.on('error', () => end.destroy())
+    const targets = new Map<Socket, Socket>()
+    const proxy = await socketServer((socket, chunk) => {
+      let target = targets.get(socket)
+      if (!target) {
+        target = connect(Number(port), host)
+        targets.set(socket, target)
+        target.on('error', () => socket.destroy()).pipe(socket)
       }
-      socket.pipe(target).pipe(socket)
+      target.write(chunk)
     })
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-    const own = `127.0.0.1:${(proxy.address() as AddressInfo).port}`
+    ends.push(() => {
+      for (const target of targets.values()) target.destroy()
+    })
+    const own = `127.0.0.1:${proxy.port}`
     const backend = await make({ url, grpc: own, prefix: 'watched' })
     await backend.connect()
     const { vector } = backend.roles
     await vector.ensureCollection({ scope, ...definition })
     expect(await vector.count({ scope })).toBe(0)
-    proxy.close()
-    for (const socket of sockets) socket.destroy()
+    await proxy.close()
     const start = performance.now()
-    const error = await failure(vector.query({ scope, vector: record.vector, topK: 1 }))
+    const error = await failureOf(vector.query({ scope, vector: record.vector, topK: 1 }))
     expect(error).toMatchObject({ code: 'CONNECTION', retryable: true })
     expect(error.message).toContain(own)
     expect(performance.now() - start).toBeLessThan(2000)
@@ -222,11 +214,11 @@ withServer(`with a server${reason}`, () => {
     await one.roles.vector.ensureCollection({ scope, ...definition })
     await one.roles.vector.upsert({ scope, records: [record] })
     await two.roles.vector.dropCollection({ scope })
-    expect(await failure(one.roles.vector.upsert({ scope, records: [record] }))).toMatchObject({ code: 'NOT_FOUND' })
+    expect(await failureOf(one.roles.vector.upsert({ scope, records: [record] }))).toMatchObject({ code: 'NOT_FOUND' })
     const schema = (await (await fetch(`${url}/v1/schema`)).json()) as { classes: { class: string }[] }
     expect(schema.classes.filter((c) => c.class.startsWith('Late_'))).toEqual([])
     await two.roles.vector.ensureCollection({ scope, dimensions: 3, metric: 'dot' })
-    expect(await failure(one.roles.vector.upsert({ scope, records: [record] }))).toMatchObject({ code: 'VALIDATION' })
+    expect(await failureOf(one.roles.vector.upsert({ scope, records: [record] }))).toMatchObject({ code: 'VALIDATION' })
     expect(await one.roles.vector.count({ scope })).toBe(0)
     await two.roles.vector.dropCollection({ scope })
     await Promise.all([one.close(), two.close()])
@@ -260,10 +252,54 @@ withServer(`with a server${reason}`, () => {
     })
     const other = await make({ url, grpc, prefix: 'foreign' })
     await other.connect()
-    expect(await failure(other.roles.vector.count({ scope }))).toMatchObject({ code: 'CONFLICT' })
+    expect(await failureOf(other.roles.vector.count({ scope }))).toMatchObject({ code: 'CONFLICT' })
     await backend.roles.vector.dropCollection({ scope })
     await Promise.all([backend.close(), other.close()])
   })
+
+  it('TLS: with the authority of its certificate the server is written to and read, without it is refused', async () => {
+    const rest = await front(new URL(url as string).host)
+    const secure = await front(grpc as string)
+    const address = { url: `https://127.0.0.1:${rest.port}`, grpc: `localhost:${secure.port}` }
+    const stranger = await make(address)
+    const error = await failureOf(stranger.connect())
+    expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: false })
+    expect(error.message).toContain(`127.0.0.1:${rest.port}`)
+    expect(error.message).toContain('NODE_EXTRA_CA_CERTS')
+    await stranger.close()
+    // REST in the clear, so that it is gRPC which is not trusted.
+    const half = await make({ url, grpc: address.grpc, grpcSecure: true })
+    const other = await failureOf(half.connect())
+    expect(other).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: false })
+    expect(other.message).toContain(address.grpc)
+    expect(other.message).toContain('GRPC_DEFAULT_SSL_ROOTS_FILE_PATH')
+    await half.close()
+
+    // Node and gRPC read the variables when they start.
+    const folder = await mkdtemp(path.join(tmpdir(), 'veritas-weaviate-'))
+    ends.push(() => rm(folder, { recursive: true }))
+    const variables = { NODE_EXTRA_CA_CERTS: rest.ca, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: secure.ca }
+    for (const [name, ca] of Object.entries(variables)) {
+      await writeFile(path.join(folder, name), ca)
+      process.env[name] = path.join(folder, name)
+      ends.push(() => delete process.env[name])
+    }
+    const { vector: _, ...stored } = record
+    const program = `
+      const { default: weaviate } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)})
+      const { value } = await weaviate.config['~standard'].validate(${JSON.stringify({ ...address, prefix: 'tls' })})
+      const backend = weaviate.create(value, { roles: ['vector'], poolSize: 2, queryTimeoutMs: 5000 })
+      await backend.connect()
+      const { vector } = backend.roles
+      const [scope, key] = [${JSON.stringify(scope)}, '${key}']
+      await vector.ensureCollection({ scope, dimensions: 2, metric: 'cosine' })
+      await vector.upsert({ scope, records: [{ ...${JSON.stringify(stored)}, vector: Float32Array.of(1, 0) }] })
+      console.log((await vector.get({ scope, keys: [key] }))[0].documentId)
+      await vector.dropCollection({ scope })
+      await backend.close()
+    `
+    expect(await runProgram(program)).toEqual({ code: 0, output: 'a\n' })
+  }, 20_000)
 
   it('a process that closes its backend ends by itself', async () => {
     const code = `
@@ -275,15 +311,6 @@ withServer(`with a server${reason}`, () => {
       await backend.roles.vector.count({ scope: { collection: 'nothing' } }).catch(() => undefined)
       await backend.close()
     `
-    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'pipe'] })
-    ends.push(() => child.kill('SIGKILL'))
-    let output = ''
-    const collect = (data: Buffer): void => {
-      output += data
-    }
-    child.stdout.on('data', collect)
-    child.stderr.on('data', collect)
-    const exit = await new Promise((resolve) => child.on('exit', resolve))
-    expect({ exit, output }).toEqual({ exit: 0, output: 'Weaviate\n' })
+    expect(await runProgram(code)).toEqual({ code: 0, output: 'Weaviate\n' })
   }, 15_000)
 })

@@ -19,7 +19,7 @@ describe('toVeritasError', () => {
   it.each<[Error, string, 'not-applied' | 'unknown', boolean]>([
     [fetchFailed('ECONNREFUSED'), 'CONNECTION', 'not-applied', true],
     [fetchFailed('ENOTFOUND'), 'CONNECTION', 'not-applied', true],
-    [fetchFailed('SELF_SIGNED_CERT_IN_CHAIN'), 'CONNECTION', 'not-applied', true],
+    [fetchFailed('SELF_SIGNED_CERT_IN_CHAIN'), 'CONNECTION', 'not-applied', false],
     [fetchFailed('ECONNRESET'), 'CONNECTION', 'unknown', true],
     [new TypeError('terminated'), 'CONNECTION', 'unknown', true],
     [new StatusError(503, ''), 'UNAVAILABLE', 'not-applied', true],
