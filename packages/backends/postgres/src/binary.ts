@@ -190,6 +190,13 @@ export const encodeArray = (column: Column, typeId: number): Buffer => {
   return writer.end()
 }
 
+export const uuidArray = (values: readonly string[]): Buffer =>
+  encodeArray({ name: '', type: 'uuid', values }, TYPE_IDS.uuid)
+export const textArray = (values: readonly string[]): Buffer =>
+  encodeArray({ name: '', type: 'text', values }, TYPE_IDS.text)
+export const intArray = (values: readonly number[]): Buffer =>
+  encodeArray({ name: '', type: 'int4', values }, TYPE_IDS.int4)
+
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
 
 /** Bytes of one piece of a COPY: while the server takes one, the next is encoded. */

@@ -59,8 +59,7 @@ export class Catalogue {
         message: `PostgreSQL 13 or newer is needed, this server has ${Math.floor(there.version / 10_000)}.`,
       })
     if (!there.catalogue || (needsVectors && !there.vector)) {
-      await session.begin()
-      try {
+      await session.transaction(async () => {
         await this.lock(session)
         if (schema !== undefined) await session.run(`CREATE SCHEMA IF NOT EXISTS ${quote(schema)}`)
         if (needsVectors && !there.vector) await this.#extend(session)
@@ -69,11 +68,7 @@ export class Catalogue {
              incarnation bigint NOT NULL, name text COLLATE "C" NOT NULL, relation text NOT NULL, layout int NOT NULL, definition jsonb NOT NULL,
              PRIMARY KEY (role, tenant, collection, incarnation, name))`,
         )
-        await session.commit()
-      } catch (error) {
-        await session.rollback()
-        throw error
-      }
+      })
     }
   }
 

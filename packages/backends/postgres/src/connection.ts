@@ -1,8 +1,7 @@
-import { throwIfAborted, VeritasError } from '@veritas-db/core/contract'
+import { Lifecycle, throwIfAborted, untilAborted, VeritasError } from '@veritas-db/core/contract'
 import type { Pool, PoolClient } from 'pg'
-import { orAborted } from './abort.js'
 import type { PostgresConfig } from './config.js'
-import { toVeritasError } from './errors.js'
+import { PRODUCT, toVeritasError } from './errors.js'
 import { addressOf, poolOptions } from './options.js'
 import { type Access, Link, type LinkOptions, Session } from './session.js'
 
@@ -21,10 +20,8 @@ export class Connection implements Access {
   readonly #limits: Limits
   readonly #link: LinkOptions
   readonly #prepare: (session: Session) => Promise<void>
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #life = new Lifecycle(PRODUCT)
   #pool: Pool | undefined
-  #connecting: Promise<void> | undefined
-  #closing: Promise<void> | undefined
 
   /** @param prepare makes what must be there before anything else, in a session of its own */
   constructor(config: PostgresConfig, limits: Limits, prepare: (session: Session) => Promise<void>) {
@@ -37,19 +34,13 @@ export class Connection implements Access {
       address,
       maxStatements: config.maxPreparedStatements,
       transactionPooling: config.transactionPooling,
-      copyFrom: async (sql) => (await import('pg-copy-streams')).from(sql),
+      loadCopy: once(async () => (await import('pg-copy-streams')).from),
     }
   }
 
   async connect(signal?: AbortSignal): Promise<void> {
     throwIfAborted(signal)
-    if (this.#closing) throw closed()
-    this.#connecting ??= this.#open().catch((error: unknown) => {
-      // The next call tries again.
-      this.#connecting = undefined
-      throw error
-    })
-    await orAborted(this.#connecting, signal)
+    await this.#life.open(() => this.#open(), signal)
   }
 
   async #open(): Promise<void> {
@@ -71,17 +62,14 @@ export class Connection implements Access {
     }
   }
 
-  /** Waits for what is under way, then closes the pool; an injected one stays open. */
-  close(): Promise<void> {
-    this.#closing ??= this.#end()
-    return this.#closing
-  }
-
-  async #end(): Promise<void> {
-    await Promise.allSettled([this.#connecting, ...this.#running])
-    const pool = this.#pool
-    this.#pool = undefined
-    if (pool && pool !== this.#config.client) await pool.end()
+  /** Waits for what is under way, runs `before`, then closes the pool; an injected one stays open. */
+  close(before: () => Promise<void>): Promise<void> {
+    return this.#life.close(async () => {
+      await before()
+      const pool = this.#pool
+      this.#pool = undefined
+      if (pool && pool !== this.#config.client) await pool.end()
+    })
   }
 
   read<T>(signal: AbortSignal | undefined, work: (session: Session) => Promise<T>): Promise<T> {
@@ -93,17 +81,7 @@ export class Connection implements Access {
   }
 
   transact<T>(signal: AbortSignal | undefined, work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#use(signal, true, async (session) => {
-      await session.begin()
-      try {
-        const result = await work(session)
-        await session.commit()
-        return result
-      } catch (error) {
-        await session.rollback()
-        throw error
-      }
-    })
+    return this.#use(signal, true, (session) => session.transaction(() => work(session)))
   }
 
   /** One transaction around `work`, whose calls go through the access it is given. */
@@ -132,14 +110,7 @@ export class Connection implements Access {
   }
 
   call<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closing) return Promise.reject(closed())
-    const promise = work()
-    this.#running.add(promise)
-    const forget = (): void => {
-      this.#running.delete(promise)
-    }
-    promise.then(forget, forget)
-    return promise
+    return this.#life.run(work)
   }
 
   async #use<T>(signal: AbortSignal | undefined, write: boolean, work: (session: Session) => Promise<T>): Promise<T> {
@@ -161,28 +132,26 @@ export class Connection implements Access {
   async #acquire(signal: AbortSignal | undefined): Promise<PoolClient> {
     throwIfAborted(signal)
     const pool = this.#pool
-    if (!pool && this.#closing) throw closed()
-    if (!pool) throw new VeritasError({ code: 'CONNECTION', message: 'There is no connection: call connect() first.' })
+    // A build that was about to begin when the backend was closed.
+    if (!pool) throw new VeritasError({ code: 'CONNECTION', message: 'There is no connection.', retryable: false })
     const waiting = pool.connect()
     let client: PoolClient | undefined
     try {
-      client = await orAborted(waiting, signal)
+      client = await untilAborted(waiting, signal)
       return client
     } catch (error) {
       // Where the caller did not wait for it, it goes back unused.
       if (!client) waiting.then((late) => late.release()).catch(() => undefined)
-      const mapped = toVeritasError(error, { address: this.#link.address, uncertain: false })
-      throw mapped.code === 'TIMEOUT' ? busy(mapped, pool, this.#config.connectTimeoutMs) : mapped
+      throw toVeritasError(error, { target: this.#link.address })
     }
   }
 }
 
-const closed = (): VeritasError =>
-  new VeritasError({ code: 'CONNECTION', message: 'The backend has been closed.', retryable: false })
-
-const busy = (error: VeritasError, pool: Pool, waitedMs: number): VeritasError =>
-  VeritasError.from(
-    error,
-    {},
-    `${error.message.split(': ')[0]}: all ${pool.totalCount} connections of the pool were busy for ${waitedMs} ms: raise poolSize, or connectTimeoutMs.`,
-  )
+/** Runs `make` at the first call, and gives what it gave ever after. */
+const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}

@@ -1,28 +1,25 @@
 import {
   type CallOptions,
-  type ErrorCode,
+  type ErrorMeaning,
+  explainWith,
+  type FailedCall,
   type RoleName,
   throwIfAborted,
   unsupported,
   VeritasError,
-  type WriteOutcome,
 } from '@veritas-db/core/contract'
 
 /** The plugin's name, as errors carry it. */
 export const BACKEND = 'postgres'
-
-interface Meaning {
-  readonly code: ErrorCode
-  readonly retryable?: boolean
-  readonly outcome?: WriteOutcome
-}
+/** The product, as it is written in errors. */
+export const PRODUCT = 'PostgreSQL'
 
 const retryable = true
-const unknown = 'unknown'
+const inFlight = true
 
 /** SQLSTATEs, whole or by their class. https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const STATES: Readonly<Record<string, Meaning>> = {
-  '08': { code: 'CONNECTION', outcome: unknown },
+const STATES: Readonly<Record<string, ErrorMeaning>> = {
+  '08': { code: 'CONNECTION', inFlight },
   '08001': { code: 'CONNECTION' }, // could not connect
   '08004': { code: 'CONNECTION' }, // the server refused the connection
   '08P01': { code: 'INTERNAL' }, // protocol violation
@@ -42,7 +39,7 @@ const STATES: Readonly<Record<string, Meaning>> = {
   '40': { code: 'CONFLICT', retryable },
   '40001': { code: 'CONFLICT', retryable }, // serialization failure
   '40P01': { code: 'CONFLICT', retryable }, // deadlock
-  '40003': { code: 'CONFLICT', retryable, outcome: unknown }, // completion unknown
+  '40003': { code: 'CONFLICT', retryable, inFlight }, // completion unknown
   '42': { code: 'VALIDATION' }, // syntax or access rule: SQL of the caller's own
   '42501': { code: 'AUTHENTICATION' }, // insufficient privilege
   '42P01': { code: 'NOT_FOUND' }, // no such table
@@ -57,106 +54,76 @@ const STATES: Readonly<Record<string, Meaning>> = {
   '55P03': { code: 'CONFLICT', retryable }, // lock not available
   '57': { code: 'UNAVAILABLE' },
   '57014': { code: 'TIMEOUT' }, // cancelled: by statement_timeout, for we cancel otherwise
-  '57P01': { code: 'CONNECTION', outcome: unknown }, // the administrator ended the connection
-  '57P02': { code: 'CONNECTION', outcome: unknown }, // crash
+  '57P01': { code: 'CONNECTION', inFlight }, // the administrator ended the connection
+  '57P02': { code: 'CONNECTION', inFlight }, // crash
   '57P03': { code: 'UNAVAILABLE' }, // starting up or shutting down
   '57P04': { code: 'NOT_FOUND' }, // the database was dropped
   '57P05': { code: 'CONNECTION' }, // idle session
-  '58': { code: 'UNAVAILABLE', outcome: unknown }, // the system: I/O
-}
-
-/** The codes of Node's own network errors. */
-const NETWORK: Readonly<Record<string, Meaning>> = {
-  ECONNREFUSED: { code: 'CONNECTION' },
-  ENOTFOUND: { code: 'CONNECTION' },
-  EAI_AGAIN: { code: 'CONNECTION' },
-  EHOSTUNREACH: { code: 'CONNECTION' },
-  ENETUNREACH: { code: 'CONNECTION' },
-  EADDRNOTAVAIL: { code: 'CONNECTION' },
-  ENOENT: { code: 'CONNECTION' }, // no such socket file
-  EACCES: { code: 'CONNECTION' },
-  ETIMEDOUT: { code: 'CONNECTION', outcome: unknown },
-  ECONNRESET: { code: 'CONNECTION', outcome: unknown },
-  EPIPE: { code: 'CONNECTION', outcome: unknown },
+  '58': { code: 'UNAVAILABLE', inFlight }, // the system: I/O
 }
 
 /** What `pg` and `pg-pool` say in words alone. */
-const WORDS: readonly (readonly [RegExp, Meaning])[] = [
-  [/^Connection terminated due to connection timeout|^timeout expired/, { code: 'CONNECTION' }],
-  [/^timeout exceeded when trying to connect/, { code: 'TIMEOUT' }],
+const WORDS: readonly (readonly [RegExp, ErrorMeaning])[] = [
   [
-    /^Connection terminated|not queryable|socket disconnected|stream was destroyed/,
-    { code: 'CONNECTION', outcome: unknown },
+    /^Connection terminated due to connection timeout|^timeout expired/,
+    { code: 'CONNECTION', message: 'did not answer within connectTimeoutMs' },
   ],
-  [/SSL|certificate|TLS/, { code: 'CONNECTION' }],
+  [
+    /^timeout exceeded when trying to connect/,
+    { code: 'TIMEOUT', message: 'had no connection free within connectTimeoutMs: raise poolSize, or connectTimeoutMs' },
+  ],
+  [/^Connection terminated|not queryable|socket disconnected|stream was destroyed/, { code: 'CONNECTION', inFlight }],
+  [
+    /does not support SSL|establishing an SSL/,
+    { code: 'CONNECTION', retryable: false, message: 'cannot be reached: it offers no TLS' },
+  ],
   [/^SASL|SCRAM|password must be a string/i, { code: 'AUTHENTICATION' }],
   [/Cannot use a pool after calling end/, { code: 'CONNECTION', retryable: false }],
 ]
 
-const codeOf = (error: unknown): string | undefined =>
-  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined
+/** Errors of Unix sockets, and of addresses that are none: there was no connection. */
+const UNREACHED: ReadonlySet<string> = new Set(['ENOENT', 'EACCES', 'EADDRNOTAVAIL'])
 
-/** The server's SQLSTATE; undefined for an error that is none of the server's. */
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+
+/** The server's SQLSTATE, in which there is always a digit; undefined for an error that is none of the server's. */
 export const sqlState = (error: unknown): string | undefined => {
   const code = codeOf(error)
-  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !(code in NETWORK) ? code : undefined
+  return code !== undefined && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
 
 /** Whether a prepared statement no longer fits the table, which somebody else dropped and made again. */
 export const isStalePlan = (error: unknown): boolean =>
   sqlState(error) === '0A000' && error instanceof Error && error.message.includes('cached plan')
 
-const meaningOf = (error: unknown): Meaning | undefined => {
-  if (isStalePlan(error)) return { code: 'CONFLICT', retryable }
+const meaningOf = (error: Error): ErrorMeaning | undefined => {
+  const message = `says: ${wordsOf(error)}`
+  if (isStalePlan(error)) return { code: 'CONFLICT', retryable, message }
   const state = sqlState(error)
-  if (state !== undefined) return STATES[state] ?? STATES[state.slice(0, 2)] ?? { code: 'INTERNAL' }
-  const code = codeOf(error)
-  if (code !== undefined && NETWORK[code]) return NETWORK[code]
-  // A host with several addresses fails with one error for each.
-  if (error instanceof AggregateError && error.errors.length > 0) return meaningOf(error.errors[0])
-  if (!(error instanceof Error)) return undefined
-  if (code?.startsWith('ERR_TLS') || code?.startsWith('ERR_SSL') || /CERT|SIGNED/.test(code ?? ''))
-    return { code: 'CONNECTION' }
+  if (state !== undefined) return { ...(STATES[state] ?? STATES[state.slice(0, 2)] ?? { code: 'INTERNAL' }), message }
+  if (UNREACHED.has(codeOf(error) ?? '')) return { code: 'CONNECTION', message: `cannot be reached: ${error.message}` }
   return WORDS.find(([words]) => words.test(error.message))?.[1]
 }
 
-export interface ErrorContext {
-  readonly role?: RoleName
-  readonly operation?: string
-  /** Host and port, for errors of the connection. */
-  readonly address?: string
-  /** Whether a write may have happened: false where it was certainly rolled back or never sent. */
-  readonly uncertain?: boolean
-}
-
-/** A native error as a VeritasError; one that is a VeritasError already gets what it lacks. */
-export const toVeritasError = (error: unknown, context: ErrorContext = {}): VeritasError => {
-  const { address, uncertain, ...rest } = context
-  const common = { backend: BACKEND, ...rest }
-  if (VeritasError.is(error)) return VeritasError.from(error, common)
-  const meaning = meaningOf(error)
-  if (meaning === undefined) return VeritasError.from(error, common)
-  const { outcome, ...mapped } = meaning
-  const connection = meaning.code === 'CONNECTION' || meaning.code === 'AUTHENTICATION' || meaning.code === 'TIMEOUT'
-  return VeritasError.from(
-    error,
-    { ...common, ...mapped, outcome: outcome === unknown && uncertain !== false ? unknown : 'not-applied' },
-    messageOf(error, connection && sqlState(error) !== '42501' ? address : undefined),
-  )
-}
-
-const messageOf = (error: unknown, address: string | undefined): string => {
-  const first = error instanceof AggregateError && error.message === '' ? error.errors[0] : error
-  const text = first instanceof Error ? first.message : String(first)
+/** What the server said, with the constraint and the state that name it exactly. */
+const wordsOf = (error: Error): string => {
   const state = sqlState(error)
-  const detail =
-    state?.startsWith('23') && typeof error === 'object' && error !== null && 'constraint' in error && error.constraint
-      ? ` (constraint ${String(error.constraint)})`
-      : ''
-  return `${address === undefined ? 'PostgreSQL' : `PostgreSQL at ${address}`}: ${text}${detail}${state ? ` [${state}]` : ''}`
+  const constraint =
+    state?.startsWith('23') && 'constraint' in error && error.constraint ? ` (constraint ${error.constraint})` : ''
+  return `${error.message}${constraint}${state ? ` [${state}]` : ''}`
 }
+
+/**
+ * A native error as a VeritasError; one that is a VeritasError already gets what it lacks. `write` where the call may have
+ * changed something: not where it was part of a transaction that did not commit.
+ */
+export const toVeritasError: (error: unknown, call: FailedCall) => VeritasError = explainWith({
+  backend: BACKEND,
+  product: PRODUCT,
+  caOption: 'ssl.ca',
+  meaningOf,
+})
 
 /** Runs one call of a role: refuses it where its signal has fired, and names role and operation in its errors. */
 export const guarded = async <T>(
@@ -169,7 +136,7 @@ export const guarded = async <T>(
     throwIfAborted(options?.signal)
     return await work()
   } catch (error) {
-    throw toVeritasError(error, { role, operation })
+    throw VeritasError.from(error, { backend: BACKEND, role, operation })
   }
 }
 

@@ -1,16 +1,23 @@
 import {
+  checkEdge,
+  checkLimit,
   checkName,
+  checkNode,
   FULL_FILTER,
   type GraphCapabilities,
   type GraphRole,
+  issuesOf,
+  pageOf,
+  readCursor,
+  refuseMistakes,
   type ScanOptions,
   type Scope,
 } from '@veritas-db/core/contract'
+import { intArray, textArray, uuidArray } from './binary.js'
 import type { Identity } from './catalogue.js'
-import { checkEdge, checkLimit, checkNode, issuesOf, refuseMistakes } from './checks.js'
 import { missing } from './errors.js'
-import { type GraphTables, replaceEdges, upsertEdges } from './graph/edges.js'
-import { EDGE_SELECT, NODE_SELECT, nodeColumns, recordBytes, toEdge, toNode } from './graph/records.js'
+import { checkEdgeSets, checkEdges, type GraphTables, lockNodes, replaceEdges, upsertEdges } from './graph/edges.js'
+import { EDGE_SELECT, NODE_SELECT, nodeBytes, nodeColumns, toEdge, toNode } from './graph/records.js'
 import {
   checkSchema,
   createGraph,
@@ -25,21 +32,8 @@ import {
   wantFieldIndexes,
 } from './graph/schema.js'
 import { findNeighbors, findPath } from './graph/walks.js'
-import { pageOf, readCursor } from './pages.js'
 import { runRaw } from './raw.js'
-import {
-  COMMON,
-  conditionOf,
-  countOf,
-  guardFor,
-  intArray,
-  keysParameter,
-  type RoleContext,
-  readByKeys,
-  textArray,
-  toKey,
-  uuidArray,
-} from './role.js'
+import { COMMON, conditionOf, countOf, guardFor, keysParameter, type RoleContext, readByKeys, toKey } from './role.js'
 import type { Session } from './session.js'
 import { Bindings, quote, relationName } from './sql.js'
 import { textQuery } from './text.js'
@@ -145,34 +139,40 @@ export const createGraphRole = (context: RoleContext): GraphRole => {
 
     upsertNodes: (options) =>
       guard('upsertNodes', options, async () => {
-        const { signal, scope, nodes, mode = 'replace' } = options
-        const graph = await access.read(signal, (session) => graphOf(session, scope))
+        const { scope, nodes, mode = 'replace' } = options
         refuseMistakes(nodes, checkNode)
-        const outcomes = await upsertRecords(access, signal, nodes, {
-          target: { table: tablesOf(graph).nodes, identity: ['key'], version: 'version', vectorTypeId: 0 },
-          mode,
-          identity: (node) => node.key,
-          bytes: recordBytes,
-          columns: nodeColumns,
+        return access.write(options.signal, async (session) => {
+          const { nodes: table } = tablesOf(await graphOf(session, scope))
+          const outcomes = await upsertRecords(session, nodes, {
+            target: { table, identity: ['key'], version: 'version', vectorTypeId: 0 },
+            mode,
+            identity: (node) => node.key,
+            bytes: nodeBytes,
+            columns: nodeColumns,
+          })
+          return { outcomes }
         })
-        return { outcomes }
       }),
 
     upsertEdges: (options) =>
-      guard('upsertEdges', options, () =>
-        access.transact(options.signal, async (session) => {
+      guard('upsertEdges', options, () => {
+        const { edges, mode = 'replace' } = options
+        checkEdges(edges)
+        return access.transact(options.signal, async (session) => {
           const tables = tablesOf(await graphOf(session, options.scope))
-          return { outcomes: await upsertEdges(session, tables, options.edges, options.mode ?? 'replace') }
-        }),
-      ),
+          return { outcomes: await upsertEdges(session, tables, edges, mode) }
+        })
+      }),
 
     replaceEdges: (options) =>
-      guard('replaceEdges', options, () =>
-        access.transact(options.signal, async (session) => {
+      guard('replaceEdges', options, () => {
+        const { sets } = options
+        checkEdgeSets(sets)
+        return access.transact(options.signal, async (session) => {
           const tables = tablesOf(await graphOf(session, options.scope))
-          return { outcomes: await replaceEdges(session, tables, options.sets) }
-        }),
-      ),
+          return { outcomes: await replaceEdges(session, tables, sets) }
+        })
+      }),
 
     getNodes: (options) =>
       guard('getNodes', options, () =>
@@ -235,14 +235,16 @@ export const createGraphRole = (context: RoleContext): GraphRole => {
     deleteNodes: (options) =>
       guard('deleteNodes', options, () =>
         access.transact(options.signal, async (session) => {
-          const { nodes, edges } = tablesOf(await graphOf(session, options.scope))
+          const tables = tablesOf(await graphOf(session, options.scope))
+          const { nodes, edges } = tables
           const { keys, versionBelow } = options
+          // Waits for those who write edges, and has others wait: no edge may be left without its ends.
+          await lockNodes(session, tables, 'alone')
           const { rows } = await session.query(
             `DELETE FROM ${nodes} WHERE key = ANY($1::uuid[]) ${versionBelow === undefined ? '' : 'AND version < $2::text'} RETURNING key`,
             [keysParameter(keys), ...(versionBelow === undefined ? [] : [versionBelow])],
           )
           if (rows.length === 0) return { deleted: 0 }
-          // After the nodes, and not with them: edges that were written while we waited for the nodes are seen now.
           const gone = uuidArray(rows.map((row) => toKey(row.key)))
           await session.query(`DELETE FROM ${edges} WHERE source = ANY($1::uuid[])`, [gone])
           await session.query(`DELETE FROM ${edges} WHERE target = ANY($1::uuid[])`, [gone])

@@ -13,7 +13,7 @@ import {
 import { Catalogue } from './catalogue.js'
 import { type PostgresConfig, type PostgresConfigInput, postgresConfig } from './config.js'
 import { Connection } from './connection.js'
-import { BACKEND, toVeritasError } from './errors.js'
+import { BACKEND, PRODUCT } from './errors.js'
 import { createGraphRole } from './graph.js'
 import { IndexKeeper } from './index-keeper.js'
 import { poolSizeOf } from './options.js'
@@ -70,30 +70,27 @@ const createBackend = (config: PostgresConfig, context: PluginContext): Postgres
   return {
     engineId: `${BACKEND}:${connection.location}`,
     roles: rolesOver(connection),
-    connect: async (options) => {
-      try {
-        await connection.connect(options?.signal)
-      } catch (error) {
-        throw toVeritasError(error, { operation: 'connect' })
-      }
-    },
-    probe: async (options): Promise<ProbeResult> => {
-      try {
+    connect: (options) => naming('connect', () => connection.connect(options?.signal)),
+    probe: (options) =>
+      naming('probe', async (): Promise<ProbeResult> => {
         throwIfAborted(options?.signal)
         const { rows } = await connection.call(() =>
           connection.read(options?.signal, (session) => session.query('SHOW server_version')),
         )
-        return { product: 'PostgreSQL', version: rows[0]?.server_version as string }
-      } catch (error) {
-        throw toVeritasError(error, { operation: 'probe' })
-      }
-    },
-    close: async () => {
-      await indexes.stop()
-      await connection.close()
-    },
+        return { product: PRODUCT, version: rows[0]?.server_version as string }
+      }),
+    close: () => connection.close(() => indexes.stop()),
     unitOfWork,
     indexesBuilt: () => indexes.settled(),
+  }
+}
+
+/** Runs a call of the backend, which its errors then name. */
+const naming = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work()
+  } catch (error) {
+    throw VeritasError.from(error, { backend: BACKEND, operation })
   }
 }
 

@@ -8,6 +8,16 @@ export const encodeJson = (value: MetadataValue): string => {
     : JSON.stringify(value)
 }
 
+/** About how many bytes a value takes as JSON, never far too few. */
+export const jsonBytes = (value: MetadataValue | undefined): number => {
+  if (typeof value === 'string') return value.length * 2 + 8
+  if (typeof value !== 'object' || value === null || value instanceof Date) return 24
+  let bytes = 8
+  if (Array.isArray(value)) for (const item of value as readonly (string | number)[]) bytes += jsonBytes(item)
+  else for (const field in value) bytes += field.length * 2 + 8 + jsonBytes((value as Metadata)[field])
+  return bytes
+}
+
 /** The reverse of `encodeJson`. */
 export const decodeJson = (text: string): MetadataValue =>
   // Only what holds dates needs to be walked through.

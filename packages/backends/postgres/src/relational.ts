@@ -1,18 +1,22 @@
 import {
+  checkLimit,
+  checkName,
   FULL_FILTER,
+  issuesOf,
+  pageOf,
   type RelationalCapabilities,
   type RelationalRole,
+  readCursor,
+  refuseMistakes,
   type ScanOptions,
   type TableOptions,
   type Version,
 } from '@veritas-db/core/contract'
 import type { Identity } from './catalogue.js'
-import { checkLimit, checkRow, issuesOf, refuseMistakes } from './checks.js'
 import { missing } from './errors.js'
-import { pageOf, readCursor } from './pages.js'
 import { runRaw } from './raw.js'
 import { orderOf } from './relational/order.js'
-import { readerOf, rowBytes, rowColumns } from './relational/rows.js'
+import { checkRow, readerOf, rowBytes, rowColumns } from './relational/rows.js'
 import {
   checkTable,
   ensureTable,
@@ -24,7 +28,17 @@ import {
   textIndex,
   wantFieldIndexes,
 } from './relational/tables.js'
-import { COMMON, conditionOf, countOf, guardFor, keysParameter, type RoleContext, readByKeys, toKey } from './role.js'
+import {
+  COMMON,
+  checkedAgainst,
+  conditionOf,
+  countOf,
+  guardFor,
+  keysParameter,
+  type RoleContext,
+  readByKeys,
+  toKey,
+} from './role.js'
 import type { Session } from './session.js'
 import { Bindings, tableName } from './sql.js'
 import { textQuery } from './text.js'
@@ -57,8 +71,7 @@ export const createRelationalRole = (context: RoleContext, transact: RelationalR
 
   const nameOf = (place: Place): string => tableName(config.prefix, place.table, place.scope)
   const tableOf = async (session: Session, place: Place, fresh = false): Promise<Table> => {
-    // Checks the names, too.
-    nameOf(place)
+    checkName(place.table, 'table')
     const table = await catalogue.find<RelationalDefinition>(session, identify(place), fresh)
     if (!table) throw missing(`The table "${place.table}" of "${place.scope.collection}"`, 'ensureTable')
     return table
@@ -127,27 +140,27 @@ export const createRelationalRole = (context: RoleContext, transact: RelationalR
 
     upsert: (options) =>
       guard('upsert', options, async () => {
-        const { signal, records, mode = 'replace' } = options
-        const table = await access.read(signal, async (session) => {
-          const known = await tableOf(session, options)
-          const { columns } = known.definition
-          // Another process may have added the column that this one does not know.
-          return issuesOf(records, (row) => checkRow(row, columns)).length > 0 ? tableOf(session, options, true) : known
-        })
-        refuseMistakes(records, (row) => checkRow(row, table.definition.columns))
-        const outcomes = await upsertRecords(access, signal, records, {
-          target: {
+        const { records, mode = 'replace' } = options
+        return access.write(options.signal, async (session) => {
+          const table = await checkedAgainst(
+            (fresh) => tableOf(session, options, fresh),
+            ({ definition }) => refuseMistakes(records, (row) => checkRow(row, definition.columns)),
+          )
+          const target = {
             table: catalogue.relation(table.relation),
             identity: ['_key'],
             version: '_version',
             vectorTypeId: 0,
-          },
-          mode,
-          identity: (record) => record.key,
-          bytes: rowBytes,
-          columns: (rows) => rowColumns(table.definition, rows),
+          }
+          const outcomes = await upsertRecords(session, records, {
+            target,
+            mode,
+            identity: (record) => record.key,
+            bytes: rowBytes,
+            columns: (rows) => rowColumns(table.definition, rows),
+          })
+          return { outcomes }
         })
-        return { outcomes }
       }),
 
     get: (options) =>

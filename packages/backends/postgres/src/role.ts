@@ -6,8 +6,9 @@ import {
   type RoleCapabilities,
   type RoleName,
   type Scope,
+  VeritasError,
 } from '@veritas-db/core/contract'
-import { encodeArray, TYPE_IDS } from './binary.js'
+import { uuidArray } from './binary.js'
 import type { Catalogue } from './catalogue.js'
 import type { PostgresConfig } from './config.js'
 import { guarded } from './errors.js'
@@ -46,6 +47,23 @@ export const COMMON: Pick<
   scan: { order: 'key', resume: 'cursor', snapshot: false },
 }
 
+/** What a call works on, checked against what this process knows of it, and else against what is there: somebody may have changed it. */
+export const checkedAgainst = async <S>(
+  find: (fresh: boolean) => Promise<S>,
+  check: (space: S) => void,
+): Promise<S> => {
+  const known = await find(false)
+  try {
+    check(known)
+    return known
+  } catch (error) {
+    if (!VeritasError.is(error, 'VALIDATION')) throw error
+  }
+  const fresh = await find(true)
+  check(fresh)
+  return fresh
+}
+
 /** Runs one call of a role, whose errors then name it. */
 export type Guard = <T>(operation: string, options: CallOptions | undefined, work: () => T | Promise<T>) => Promise<T>
 
@@ -59,13 +77,6 @@ export const guardFor =
 
 /** Keys as one parameter, each once. */
 export const keysParameter = (keys: readonly string[]): Buffer => uuidArray([...new Set(keys)])
-
-export const uuidArray = (values: readonly string[]): Buffer =>
-  encodeArray({ name: '', type: 'uuid', values }, TYPE_IDS.uuid)
-export const textArray = (values: readonly string[]): Buffer =>
-  encodeArray({ name: '', type: 'text', values }, TYPE_IDS.text)
-export const intArray = (values: readonly number[]): Buffer =>
-  encodeArray({ name: '', type: 'int4', values }, TYPE_IDS.int4)
 
 /** Where rows are read by key. */
 interface ByKey {

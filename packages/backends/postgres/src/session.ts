@@ -1,10 +1,9 @@
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { finished } from 'node:stream/promises'
-import { throwIfAborted, VeritasError } from '@veritas-db/core/contract'
+import { abortError, throwIfAborted, untilAborted, VeritasError } from '@veritas-db/core/contract'
 import type { CustomTypesConfig, PoolClient, QueryConfig } from 'pg'
 import type { CopyStreamQuery } from 'pg-copy-streams'
-import { orAborted } from './abort.js'
 import { isStalePlan, sqlState, toVeritasError } from './errors.js'
 
 /** One row of an answer, by column: text, number, boolean or null. */
@@ -58,7 +57,7 @@ export interface LinkOptions {
   readonly maxStatements: number
   readonly transactionPooling: boolean
   /** Loads what COPY needs. */
-  readonly copyFrom: (sql: string) => Promise<CopyStreamQuery>
+  readonly loadCopy: () => Promise<(sql: string) => CopyStreamQuery>
 }
 
 /** A connection of the pool while somebody uses it. */
@@ -156,11 +155,8 @@ export class Session {
   /** Sends the input of a `COPY … FROM STDIN`. */
   async copy(sql: string, input: Iterable<Buffer>): Promise<void> {
     throwIfAborted(this.signal)
-    const stream = await this.link.options.copyFrom(sql)
-    await this.#send(() => {
-      this.link.client.query(stream)
-      return this.#pump(stream, input)
-    })
+    const from = await this.link.options.loadCopy()
+    await this.#send(() => this.#pump(this.link.client.query(from(sql)), input))
   }
 
   async #pump(stream: CopyStreamQuery, input: Iterable<Buffer>): Promise<void> {
@@ -179,13 +175,23 @@ export class Session {
     await end
   }
 
-  async begin(): Promise<void> {
+  /** Runs `work` in the transaction that is under way, or in one of its own, which commits when it resolves and rolls back when it rejects. */
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    if (this.link.transaction) return work()
     await this.run('BEGIN')
     this.link.transaction = true
+    try {
+      const result = await work()
+      await this.#commit()
+      return result
+    } catch (error) {
+      await this.#rollback()
+      throw error
+    }
   }
 
   /** @throws VeritasError CONFLICT where an earlier statement failed, so that everything was rolled back */
-  async commit(): Promise<void> {
+  async #commit(): Promise<void> {
     // A connection that breaks now leaves it open whether the commit was done.
     this.link.transaction = false
     const { command } = await this.#send(() => this.link.client.query('COMMIT'))
@@ -196,7 +202,7 @@ export class Session {
       })
   }
 
-  async rollback(): Promise<void> {
+  async #rollback(): Promise<void> {
     this.link.transaction = false
     if (this.link.broken) return
     // Not the caller's to abort: the connection goes back to the pool.
@@ -223,30 +229,21 @@ export class Session {
       if (isStalePlan(error)) link.broken = true
       if (!VeritasError.is(error) && (state === undefined || state.startsWith('08') || state.startsWith('57P')))
         link.broken = true
-      throw toVeritasError(error, { address: link.options.address, uncertain })
+      throw toVeritasError(error, { target: link.options.address, write: uncertain })
     }
   }
 
   #abortable<T>(sent: Promise<T>, uncertain: boolean): Promise<T> {
     const { signal, link } = this
-    return orAborted(sent, signal, () => {
+    if (!signal) return sent
+    return untilAborted(sent, signal, (fired) => {
       // The connection is closed when it is given back, which ends the statement; its own end comes too late to matter.
       link.broken = true
       sent.catch(() => undefined)
-      return abortError(signal?.reason, uncertain)
+      return abortError(fired, uncertain ? { outcome: 'unknown' } : {})
     })
   }
 }
-
-const abortError = (reason: unknown, uncertain: boolean): VeritasError =>
-  VeritasError.is(reason)
-    ? reason
-    : new VeritasError({
-        code: 'ABORTED',
-        message: 'The operation was aborted.',
-        outcome: uncertain ? 'unknown' : 'not-applied',
-        cause: reason,
-      })
 
 /** How a role reaches the database: over the pool, or all within one unit of work. */
 export interface Access {

@@ -8,19 +8,21 @@ import {
   uniqueBatch,
   type Version,
 } from '@veritas-db/core/contract'
-import { type Column, encodeArray, encodeCopy, TYPE_IDS } from './binary.js'
+import { type Column, encodeArray, encodeCopy, TYPE_IDS, uuidArray } from './binary.js'
 import { sqlState } from './errors.js'
-import { type Access, type Row, type Session, uuidDigits } from './session.js'
+import { type Row, type Session, uuidDigits } from './session.js'
 import { eachKey, quote } from './sql.js'
 
-/** What one statement holds. PostgreSQL takes 1 GB; a batch of this size is in memory some three times. */
+/** What one call of ours sends at once. PostgreSQL takes 1 GB; a batch of this size is in memory some three times. */
 export const LIMITS: Limits = { batchRecords: 10_000, batchBytes: 64 * 2 ** 20 }
 
-/** From how many rows on it pays to look whether all are new, and to copy them then (measured with 384 dimensions). */
-const COPY_NEW_ROWS = 300
-/** From how many rows on a merge from a temporary table is faster than one from arrays as parameters (measured likewise). */
-const COPY_ROWS = 2000
+/** What one merge holds: the server keeps it in `work_mem`, 4 MB by default, and writes to disk what is beyond. */
+const MERGE: Limits = { batchRecords: LIMITS.batchRecords, batchBytes: 3 * 2 ** 20 }
 
+/** From how many rows on it pays to look whether all are new, and to copy them then (measured). */
+const COPY_ROWS = 300
+
+const KEY_DIGITS = 32
 /** How many rows are looked for to see whether a batch is new. */
 const SAMPLE = 50
 
@@ -36,136 +38,161 @@ export interface Target {
   readonly vectorTypeId: number
 }
 
-/** A batch as columns; `identity` gives a row's primary key as one text. */
-export interface Batch {
-  readonly columns: readonly Column[]
-  readonly identities: readonly string[]
-}
-
 /** How records of one kind become rows. */
 export interface Writing<R> {
   readonly target: Target
   readonly mode: UpsertMode
+  /** A row's primary key as one text, which starts with its key. */
   readonly identity: (record: R) => string
   /** About how many bytes the record takes. */
   readonly bytes: (record: R) => number
   readonly columns: (records: readonly R[]) => readonly Column[]
+  /** Whether nobody is known to have written these rows; else a sample of them is looked for. */
+  readonly absent?: boolean
 }
 
-/** Writes records, which have been checked, in batches: all of them, or none where a statement fails. Answers each. */
-export const upsertRecords = <R extends { readonly version: Version }>(
-  access: Access,
-  signal: AbortSignal | undefined,
-  records: readonly R[],
-  writing: Writing<R>,
-): Promise<readonly Outcome[]> => {
-  const bytes = records.reduce((sum, record) => sum + writing.bytes(record), 0)
-  // A single batch is a transaction by itself.
-  const single = records.length <= LIMITS.batchRecords && bytes <= (LIMITS.batchBytes ?? 0)
-  const work = (session: Session): Promise<readonly Outcome[]> => upsertWithin(session, records, writing)
-  return single ? access.write(signal, work) : access.transact(signal, work)
-}
-
-/** The same in a session; in a transaction, unless the records are one batch. */
-export const upsertWithin = async <R extends { readonly version: Version }>(
+/** Writes records, which have been checked: all of them, or none where a statement fails. Answers each. */
+export const upsertRecords = async <R extends { readonly version: Version }>(
   session: Session,
   records: readonly R[],
   writing: Writing<R>,
 ): Promise<readonly Outcome[]> => {
   if (records.length === 0) return []
-  const all = records.map(writing.identity)
+  const { identity, mode } = writing
+  const all = records.map(identity)
   // Duplicates are rare, and looking for them is cheaper than resolving them.
-  const unique = new Set(all).size < all.length ? uniqueBatch(records, writing.identity, writing.mode) : undefined
+  const unique = new Set(all).size < all.length ? uniqueBatch(records, identity, mode) : undefined
   const written = unique?.records ?? records
-  const identities = unique ? written.map(writing.identity) : all
+  const identities = unique ? written.map(identity) : all
   // All writers lock rows in the same order, so that they wait for each other and never in a circle.
-  const order = identities
-    .map((_, i) => i)
-    .sort((a, b) => ((identities[a] as string) < (identities[b] as string) ? -1 : 1))
+  const order = inOrder(identities)
   const answers: Outcome[] = new Array(order.length)
-  for (const batch of splitBatches(order, LIMITS, (i) => writing.bytes(written[i] as R))) {
-    const rows = {
-      columns: writing.columns(batch.map((i) => written[i] as R)),
-      identities: batch.map((i) => identities[i] as string),
-    }
-    const outcomes = await writeRows(session, writing.target, rows, writing.mode)
-    batch.forEach((i, at) => {
-      answers[i] = outcomes[at] as Outcome
-    })
-  }
+  await piecewise(
+    session,
+    order,
+    LIMITS,
+    (i) => writing.bytes(written[i] as R),
+    async (batch) => {
+      const rows = batch.map((i) => written[i] as R)
+      const outcomes = await writeRows(
+        session,
+        rows,
+        batch.map((i) => identities[i] as string),
+        writing,
+      )
+      for (const [at, i] of batch.entries()) answers[i] = outcomes[at] as Outcome
+    },
+  )
   return unique ? unique.outcomes(answers) : answers
 }
 
-/** Writes one batch in which no identity comes twice. */
-const writeRows = async (
+/** The places of texts, in the order of the texts. */
+const inOrder = (texts: readonly string[]): number[] =>
+  texts.map((_, i) => i).sort((a, b) => ((texts[a] as string) < (texts[b] as string) ? -1 : 1))
+
+/** Does `work` for pieces of `items` within limits; several are one transaction. */
+const piecewise = async <T>(
+  session: Session,
+  items: readonly T[],
+  limits: Limits,
+  bytes: (item: T) => number,
+  work: (piece: readonly T[]) => Promise<void>,
+): Promise<void> => {
+  const [first, ...rest] = splitBatches(items, limits, bytes)
+  if (!first) return
+  if (rest.length === 0) return work(first)
+  await session.transaction(async () => {
+    for (const piece of [first, ...rest]) await work(piece)
+  })
+}
+
+/** Writes rows of which no identity comes twice. */
+const writeRows = async <R>(
+  session: Session,
+  rows: readonly R[],
+  identities: readonly string[],
+  writing: Writing<R>,
+): Promise<readonly Outcome[]> => {
+  if (rows.length >= COPY_ROWS && (await copyNew(session, rows, identities, writing)))
+    return identities.map(() => APPLIED)
+  const outcomes: Outcome[] = new Array(rows.length)
+  const places = rows.map((_, i) => i)
+  await piecewise(
+    session,
+    places,
+    MERGE,
+    (i) => writing.bytes(rows[i] as R),
+    async (piece) => {
+      const wasWritten = await merge(
+        session,
+        writing.target,
+        writing.columns(piece.map((i) => rows[i] as R)),
+        writing.mode,
+      )
+      for (const i of piece) outcomes[i] = wasWritten(identities[i] as string) ? APPLIED : STALE
+    },
+  )
+  return outcomes
+}
+
+/** One statement that inserts rows or, by the mode, updates those that are there. Tells of identities whether it wrote them. */
+const merge = async (
   session: Session,
   target: Target,
-  batch: Batch,
+  columns: readonly Column[],
   mode: UpsertMode,
-): Promise<readonly Outcome[]> => {
-  const { columns, identities } = batch
-  if (identities.length === 0) return []
-  if (identities.length >= COPY_NEW_ROWS && (await copyNew(session, target, columns)))
-    return identities.map(() => APPLIED)
-  if (identities.length >= COPY_ROWS)
-    return outcomesOf(await copyAndMerge(session, target, columns, mode), target, batch, mode)
-  const names = columns.map((column) => quote(column.name)).join(', ')
+): Promise<(identity: string) => boolean> => {
+  const names = columns.map((column) => quote(column.name))
   const arrays = columns.map((column, i) => `$${i + 1}::${column.type}[]`).join(', ')
-  const sql = merge(target, columns, mode, `SELECT * FROM unnest(${arrays}) AS batch (${names})`)
-  const values = columns.map((column) => encodeColumn(column, target))
-  return outcomesOf((await session.query(sql, values, { prepare: true })).rows, target, batch, mode)
+  const values = columns.map((column) =>
+    encodeArray(column, column.type === 'vector' ? target.vectorTypeId : TYPE_IDS[column.type]),
+  )
+  const sql = `INSERT INTO ${target.table} AS t (${names.join(', ')}) SELECT * FROM unnest(${arrays}) ${onConflict(target, names, mode)}`
+  const { rows } = await session.query(sql, values, { prepare: true })
+  return mode === 'replace' || rows.length === columns[0]?.values.length
+    ? () => true
+    : writtenAmong(rows, target, columns)
 }
 
-const encodeColumn = (column: Column, target: Target): Buffer =>
-  encodeArray(column, column.type === 'vector' ? target.vectorTypeId : TYPE_IDS[column.type])
-
-/** The upsert of what `source` gives. It answers the identities that it wrote, where not all are. */
-const merge = (target: Target, columns: readonly Column[], mode: UpsertMode, source: string): string => {
-  const names = columns.map((column) => quote(column.name))
+const onConflict = (target: Target, names: readonly string[], mode: UpsertMode): string => {
   const identity = target.identity.map(quote)
   const version = quote(target.version)
-  const rest = names.filter((name) => !identity.includes(name))
-  const conflict =
-    mode === 'ifAbsent'
-      ? 'DO NOTHING'
-      : `DO UPDATE SET ${rest.map((name) => `${name} = excluded.${name}`).join(', ')}${
-          mode === 'ifNewer' ? ` WHERE excluded.${version} >= t.${version}` : ''
-        }`
+  const others = names.filter((name) => !identity.includes(name))
+  const update = `DO UPDATE SET ${others.map((name) => `${name} = excluded.${name}`).join(', ')}`
+  const action = {
+    replace: update,
+    ifNewer: `${update} WHERE excluded.${version} >= t.${version}`,
+    ifAbsent: 'DO NOTHING',
+  }[mode]
   const returning = mode === 'replace' ? '' : ` RETURNING ${identity.map((name) => `t.${name}`).join(', ')}`
-  return `INSERT INTO ${target.table} AS t (${names.join(', ')}) ${source} ON CONFLICT (${identity.join(', ')}) ${conflict}${returning}`
+  return `ON CONFLICT (${identity.join(', ')}) ${action}${returning}`
 }
 
-const outcomesOf = (
+const writtenAmong = (
   rows: readonly Row[],
   target: Target,
-  { columns, identities }: Batch,
-  mode: UpsertMode,
-): Outcome[] => {
-  if (mode === 'replace' || rows.length === identities.length) return identities.map(() => APPLIED)
+  columns: readonly Column[],
+): ((identity: string) => boolean) => {
   const parts = target.identity.map((name) => {
     const isKey = columns.find((column) => column.name === name)?.type === 'uuid'
     return (row: Row): string => (isKey ? uuidDigits(row[name]) : String(row[name]))
   })
   const written = new Set(rows.map((row) => parts.map((part) => part(row)).join(' ')))
-  return identities.map((identity) => (written.has(identity) ? APPLIED : STALE))
+  return (identity) => written.has(identity)
 }
 
 /**
- * Copies rows right into the table, which takes half as long as a merge, where they seem to be new. Answers whether it did:
- * one that is there all the same ends the copy, and the sooner, the more there are.
+ * Copies rows right into the table, the fastest way, where they seem to be new. Answers whether it did: one that is there
+ * all the same ends the copy, and the sooner, the more there are.
  */
-const copyNew = async (session: Session, target: Target, columns: readonly Column[]): Promise<boolean> => {
-  const [key] = target.identity
-  const keys = columns.find((column) => column.name === key)
-  if (!key || !keys) return false
-  const step = Math.ceil(keys.values.length / SAMPLE)
-  const sample = keys.values.filter((_, i) => i % step === 0) as string[]
-  const { rows } = await session.query(
-    `SELECT EXISTS (SELECT FROM ${eachKey(target.table, quote(key))}) AS some`,
-    [encodeArray({ name: key, type: 'uuid', values: sample }, TYPE_IDS.uuid)],
-    { prepare: true },
-  )
-  if (rows[0]?.some === true) return false
+const copyNew = async <R>(
+  session: Session,
+  rows: readonly R[],
+  identities: readonly string[],
+  { target, columns: toColumns, absent = false }: Writing<R>,
+): Promise<boolean> => {
+  if (!absent && (await anyThere(session, target, identities))) return false
+  const columns = toColumns(rows)
   const names = columns.map((column) => quote(column.name)).join(', ')
   const { transaction } = session.link
   if (transaction) await session.run('SAVEPOINT copy')
@@ -182,27 +209,14 @@ const copyNew = async (session: Session, target: Target, columns: readonly Colum
   return true
 }
 
-/** Copies rows into a temporary table and merges them from there. */
-const copyAndMerge = async (
-  session: Session,
-  target: Target,
-  columns: readonly Column[],
-  mode: UpsertMode,
-): Promise<readonly Row[]> => {
-  const names = columns.map((column) => quote(column.name)).join(', ')
-  const definition = columns.map((column) => `${quote(column.name)} ${column.type}`).join(', ')
-  const own = !session.link.transaction
-  if (own) await session.begin()
-  try {
-    // It lives as long as the transaction, which may hold several batches, of several tables.
-    await session.run(`CREATE TEMPORARY TABLE veritas_batch (${definition}) ON COMMIT DROP`)
-    await session.copy(`COPY pg_temp.veritas_batch (${names}) FROM STDIN (FORMAT binary)`, encodeCopy(columns))
-    const { rows } = await session.query(merge(target, columns, mode, `SELECT ${names} FROM pg_temp.veritas_batch`))
-    if (own) await session.commit()
-    else await session.run('DROP TABLE pg_temp.veritas_batch')
-    return rows
-  } catch (error) {
-    if (own) await session.rollback()
-    throw error
-  }
+/** Whether some of a sample of the keys are there. */
+const anyThere = async (session: Session, target: Target, identities: readonly string[]): Promise<boolean> => {
+  const step = Math.ceil(identities.length / SAMPLE)
+  const keys = identities.filter((_, i) => i % step === 0).map((identity) => identity.slice(0, KEY_DIGITS))
+  const { rows } = await session.query(
+    `SELECT EXISTS (SELECT FROM ${eachKey(target.table, quote(target.identity[0] ?? ''))}) AS some`,
+    [uuidArray(keys)],
+    { prepare: true },
+  )
+  return rows[0]?.some === true
 }

@@ -1,27 +1,31 @@
 import {
   type CollectionDefinition,
   type CollectionInfo,
+  checkLimit,
+  checkVectorRecord,
   FULL_FILTER,
+  issuesOf,
+  pageOf,
+  readCursor,
+  refuseMistakes,
   type ScanOptions,
   type Scope,
   type VectorCapabilities,
   type VectorQuery,
   type VectorRole,
 } from '@veritas-db/core/contract'
+import { textArray, uuidArray } from './binary.js'
 import type { Identity, Space } from './catalogue.js'
-import { checkLimit, checkVectorRecord, issuesOf, refuseMistakes } from './checks.js'
 import { missing } from './errors.js'
-import { pageOf, readCursor } from './pages.js'
 import {
   COMMON,
+  checkedAgainst,
   conditionOf,
   countOf,
   guardFor,
   keysParameter,
   type RoleContext,
   readByKeys,
-  textArray,
-  uuidArray,
 } from './role.js'
 import type { Session } from './session.js'
 import { Bindings, relationName } from './sql.js'
@@ -112,7 +116,7 @@ export const createVectorRole = (context: RoleContext): VectorRole => {
   return {
     capabilities: vectorCapabilities,
 
-    check: (records, definition) => issuesOf(records, (record) => checkVectorRecord(record, definition?.dimensions)),
+    check: (records, definition) => issuesOf(records, (record) => checkVectorRecord(record, definition)),
 
     ensureCollection: (options) =>
       guard('ensureCollection', options, async () => {
@@ -154,23 +158,21 @@ export const createVectorRole = (context: RoleContext): VectorRole => {
 
     upsert: (options) =>
       guard('upsert', options, async () => {
-        const { signal, scope, records, mode = 'replace' } = options
-        const space = await access.read(signal, async (session) => {
-          const known = await collectionOf(session, scope)
-          // It may have been made anew with other dimensions since.
-          const fits = records.every(({ vector }) => vector?.length === known.definition.dimensions)
-          return fits ? known : collectionOf(session, scope, true)
-        })
-        refuseMistakes(records, (record) => checkVectorRecord(record, space.definition.dimensions))
-        return {
-          outcomes: await upsertRecords(access, signal, records, {
+        const { scope, records, mode = 'replace' } = options
+        return access.write(options.signal, async (session) => {
+          const space = await checkedAgainst(
+            (fresh) => collectionOf(session, scope, fresh),
+            ({ definition }) => refuseMistakes(records, (record) => checkVectorRecord(record, definition)),
+          )
+          const outcomes = await upsertRecords(session, records, {
             target: targetOf(space),
             mode,
             identity: identityOf,
             bytes: recordBytes,
             columns: recordColumns,
-          }),
-        }
+          })
+          return { outcomes }
+        })
       }),
 
     get: (options) =>

@@ -2,10 +2,12 @@ import { VeritasError } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
 import { isStalePlan, sqlState, toVeritasError } from '../src/errors.js'
 
+const target = 'db.example:5432'
+
 const native = (code: string, message = 'native', more: object = {}): Error =>
   Object.assign(new Error(message), { code, ...more })
 const mapped = (code: string): [string, boolean, string] => {
-  const error = toVeritasError(native(code), { uncertain: true })
+  const error = toVeritasError(native(code), { target, write: true })
   return [error.code, error.retryable, error.outcome]
 }
 
@@ -40,21 +42,28 @@ describe('errors of the server', () => {
   })
 
   it('name the state and the constraint', () => {
-    const error = toVeritasError(native('23505', 'duplicate', { constraint: 'x_pkey' }))
-    expect(error.message).toBe('PostgreSQL: duplicate (constraint x_pkey) [23505]')
+    const error = toVeritasError(native('23505', 'duplicate', { constraint: 'x_pkey' }), { target })
+    expect(error.message).toBe('PostgreSQL at db.example:5432 says: duplicate (constraint x_pkey) [23505].')
   })
 
   it('know a plan that no longer fits', () => {
     const stale = native('0A000', 'cached plan must not change result type')
     expect(isStalePlan(stale)).toBe(true)
-    expect(toVeritasError(stale)).toMatchObject({ code: 'CONFLICT', retryable: true })
-    expect(toVeritasError(native('0A000', 'cannot'))).toMatchObject({ code: 'UNSUPPORTED' })
+    expect(toVeritasError(stale, { target })).toMatchObject({ code: 'CONFLICT', retryable: true })
+    expect(toVeritasError(native('0A000', 'cannot'), { target })).toMatchObject({ code: 'UNSUPPORTED' })
   })
 })
 
 describe('errors of the connection', () => {
+  it.each(['ENOENT', 'EADDRNOTAVAIL'])('%s: there was no connection', (code) => {
+    expect(toVeritasError(native(code), { target, write: true })).toMatchObject({
+      code: 'CONNECTION',
+      outcome: 'not-applied',
+    })
+  })
+
   it.each(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH'])('%s: nothing was written', (code) => {
-    const error = toVeritasError(native(code), { address: 'db.example:5432', uncertain: true })
+    const error = toVeritasError(native(code), { target, write: true })
     expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: true, backend: 'postgres' })
     expect(error.message).toContain('db.example:5432')
   })
@@ -62,20 +71,20 @@ describe('errors of the connection', () => {
   it.each(['ECONNRESET', 'EPIPE', 'ETIMEDOUT'])(
     '%s: a write may have happened, a read or a transaction not',
     (code) => {
-      expect(toVeritasError(native(code), { uncertain: true })).toMatchObject({
+      expect(toVeritasError(native(code), { target, write: true })).toMatchObject({
         code: 'CONNECTION',
         outcome: 'unknown',
       })
-      expect(toVeritasError(native(code), { uncertain: false })).toMatchObject({ outcome: 'not-applied' })
+      expect(toVeritasError(native(code), { target })).toMatchObject({ outcome: 'not-applied' })
     },
   )
 
   it('of a host with several addresses are those of its first', () => {
     const error = new AggregateError([native('ECONNREFUSED', 'connect ECONNREFUSED ::1:5432')], '')
-    const found = toVeritasError(error, { address: 'localhost:5432' })
+    const found = toVeritasError(error, { target: 'localhost:5432' })
     expect(found).toMatchObject({
       code: 'CONNECTION',
-      message: 'PostgreSQL at localhost:5432: connect ECONNREFUSED ::1:5432',
+      message: 'PostgreSQL at localhost:5432 cannot be reached: connect ECONNREFUSED ::1:5432.',
     })
   })
 
@@ -87,22 +96,22 @@ describe('errors of the connection', () => {
     ['SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string', 'AUTHENTICATION'],
     ['Client has encountered a connection error and is not queryable', 'CONNECTION'],
   ])('%s', (message, code) => {
-    expect(toVeritasError(new Error(message)).code).toBe(code)
+    expect(toVeritasError(new Error(message), { target }).code).toBe(code)
   })
 
   it('of TLS are of the connection', () => {
-    expect(toVeritasError(native('DEPTH_ZERO_SELF_SIGNED_CERT')).code).toBe('CONNECTION')
-    expect(toVeritasError(native('ERR_TLS_CERT_ALTNAME_INVALID')).code).toBe('CONNECTION')
+    for (const code of ['DEPTH_ZERO_SELF_SIGNED_CERT', 'ERR_TLS_CERT_ALTNAME_INVALID'])
+      expect(toVeritasError(native(code), { target })).toMatchObject({ code: 'CONNECTION', retryable: false })
   })
 })
 
 it('what is a VeritasError already gets what it lacks; anything else is INTERNAL', () => {
   const own = new VeritasError({ code: 'NOT_FOUND', message: 'gone' })
-  expect(toVeritasError(own, { role: 'graph', operation: 'count' })).toMatchObject({
+  expect(toVeritasError(own, { target, role: 'graph', operation: 'count' })).toMatchObject({
     code: 'NOT_FOUND',
     role: 'graph',
     backend: 'postgres',
   })
-  expect(toVeritasError(new TypeError('defect')).code).toBe('INTERNAL')
+  expect(toVeritasError(new TypeError('defect'), { target }).code).toBe('INTERNAL')
   expect(sqlState(native('EPIPE'))).toBeUndefined()
 })

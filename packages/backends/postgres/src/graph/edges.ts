@@ -1,20 +1,23 @@
 import {
   APPLIED,
+  checkEdge,
+  checkEdgeSet,
   type EdgeRecord,
   type EdgeSet,
-  invalid,
   type Key,
   type Outcome,
+  refuseMistakes,
   STALE,
   type UpsertMode,
   uniqueBatch,
   VeritasError,
 } from '@veritas-db/core/contract'
-import { checkEdge, checkVersion, refuseMistakes } from '../checks.js'
-import { keysParameter, textArray, toKey, uuidArray } from '../role.js'
+import { textArray, uuidArray } from '../binary.js'
+import { keysParameter, toKey } from '../role.js'
 import type { Session } from '../session.js'
-import { type Target, upsertWithin } from '../upsert.js'
-import { edgeColumns, edgeIdentity, recordBytes } from './records.js'
+import { literal } from '../sql.js'
+import { upsertRecords } from '../upsert.js'
+import { edgeBytes, edgeColumns, edgeIdentity } from './records.js'
 
 /** The tables of a graph, qualified and quoted. */
 export interface GraphTables {
@@ -22,27 +25,29 @@ export interface GraphTables {
   readonly edges: string
 }
 
-const target = ({ edges }: GraphTables): Target => ({
-  table: edges,
-  identity: ['source', 'type', 'target', 'ordinal'],
-  version: 'version',
-  vectorTypeId: 0,
-})
+/**
+ * Keeps nodes where they are while edges are written to them, until the transaction ends: who writes edges shares the lock,
+ * who deletes nodes has it alone. One lock for a graph: to lock each node would be a write to each, and take longer than
+ * the edges themselves.
+ */
+export const lockNodes = (session: Session, { nodes }: GraphTables, how: 'shared' | 'alone'): Promise<void> =>
+  session.run(
+    `SELECT pg_advisory_xact_lock${how === 'shared' ? '_shared' : ''}(hashtextextended(${literal(`veritas edges ${nodes}`)}, 0))`,
+  )
 
 const absent = (end: 'source' | 'target', key: string): Outcome => ({
   status: 'failed',
   error: new VeritasError({ code: 'NOT_FOUND', path: end, message: `${end}: there is no node ${key}.` }),
 })
 
-/** Those of the nodes that are not there; the others stay until the transaction ends. */
-const lockEnds = async (
+/** Those of the nodes that are not there. */
+const missingAmong = async (
   session: Session,
   { nodes }: GraphTables,
   keys: readonly string[],
 ): Promise<ReadonlySet<string>> => {
   const { rows } = await session.query(
-    `WITH there AS MATERIALIZED (SELECT key FROM ${nodes} WHERE key = ANY($1::uuid[]) ORDER BY key FOR KEY SHARE)
-     SELECT key FROM unnest($1::uuid[]) AS k (key) WHERE NOT EXISTS (SELECT FROM there WHERE there.key = k.key)`,
+    `SELECT k.key FROM unnest($1::uuid[]) AS k (key) WHERE NOT EXISTS (SELECT FROM ${nodes} n WHERE n.key = k.key)`,
     [keysParameter(keys)],
   )
   return new Set(rows.map((row) => toKey(row.key)))
@@ -55,14 +60,13 @@ export const upsertEdges = async (
   edges: readonly EdgeRecord[],
   mode: UpsertMode,
 ): Promise<readonly Outcome[]> => {
-  refuseMistakes(edges, checkEdge)
-  const missing = await lockEnds(
-    session,
-    tables,
-    edges.flatMap((edge) => [edge.source, edge.target]),
-  )
-  const joined = edges.filter((edge) => !missing.has(edge.source) && !missing.has(edge.target))
+  await lockNodes(session, tables, 'shared')
+  const ends = edges.flatMap((edge) => [edge.source, edge.target])
+  const missing = await missingAmong(session, tables, ends)
+  const joined =
+    missing.size === 0 ? edges : edges.filter((edge) => !missing.has(edge.source) && !missing.has(edge.target))
   const written = await write(session, tables, joined, mode)
+  if (missing.size === 0) return written
   let at = 0
   return edges.map((edge): Outcome => {
     if (missing.has(edge.source)) return absent('source', edge.source)
@@ -73,25 +77,23 @@ export const upsertEdges = async (
 
 const write = (
   session: Session,
-  tables: GraphTables,
+  { edges: table }: GraphTables,
   edges: readonly EdgeRecord[],
   mode: UpsertMode,
+  noneThere = false,
 ): Promise<readonly Outcome[]> =>
-  upsertWithin(session, edges, {
-    target: target(tables),
+  upsertRecords(session, edges, {
+    target: { table, identity: ['source', 'type', 'target', 'ordinal'], version: 'version', vectorTypeId: 0 },
     mode,
     identity: edgeIdentity,
-    bytes: recordBytes,
+    bytes: edgeBytes,
     columns: edgeColumns,
+    absent: noneThere,
   })
 
-const checkSet = (set: EdgeSet): void => {
-  checkVersion(set.version)
-  for (const edge of set.edges) {
-    checkEdge(edge)
-    if (edge.source !== set.source) throw invalid('edges', 'an edge of a set needs the source of the set')
-  }
-}
+/** Refuses edges and sets of edges with a mistake. @throws VeritasError VALIDATION */
+export const checkEdges = (edges: readonly EdgeRecord[]): void => refuseMistakes(edges, checkEdge)
+export const checkEdgeSets = (sets: readonly EdgeSet[]): void => refuseMistakes(sets, (set) => checkEdgeSet(set))
 
 /** Makes each set its source's only outgoing edges. Runs in a transaction. */
 export const replaceEdges = async (
@@ -99,7 +101,7 @@ export const replaceEdges = async (
   tables: GraphTables,
   sets: readonly EdgeSet[],
 ): Promise<readonly Outcome[]> => {
-  refuseMistakes(sets, checkSet)
+  if (sets.length === 0) return []
   const unique = uniqueBatch(sets, (set) => set.source, 'ifNewer')
   return unique.outcomes(await replaceUnique(session, tables, unique.records))
 }
@@ -109,31 +111,29 @@ const replaceUnique = async (
   tables: GraphTables,
   sets: readonly EdgeSet[],
 ): Promise<readonly Outcome[]> => {
-  if (sets.length === 0) return []
-  const versions = await lockSources(
+  await lockNodes(session, tables, 'shared')
+  const there = await lockSources(
     session,
     tables,
     sets.map((set) => set.source),
   )
-  const missing = await lockEnds(
-    session,
-    tables,
-    sets.flatMap((set) => set.edges.map((edge) => edge.target)),
-  )
+  const targets = sets.flatMap((set) => set.edges.map((edge) => edge.target))
+  const missing = await missingAmong(session, tables, targets)
   const outcomes = sets.map((set): Outcome => {
-    const version = versions.get(set.source)
-    if (version === undefined) return absent('source', set.source)
+    const before = there.get(set.source)
+    if (before === undefined) return absent('source', set.source)
     const end = set.edges.find((edge) => missing.has(edge.target))
     if (end) return absent('target', end.target)
-    return set.version < version ? STALE : APPLIED
+    return set.version < before.version ? STALE : APPLIED
   })
   const applied = sets.filter((_, i) => outcomes[i] === APPLIED)
-  if (applied.length === 0) return outcomes
-  await session.query(`DELETE FROM ${tables.edges} WHERE source = ANY($1::uuid[])`, [
-    keysParameter(applied.map((set) => set.source)),
-  ])
+  const replaced = applied.filter((set) => there.get(set.source)?.edges)
+  if (replaced.length > 0)
+    await session.query(`DELETE FROM ${tables.edges} WHERE source = ANY($1::uuid[])`, [
+      keysParameter(replaced.map((set) => set.source)),
+    ])
   const edges = applied.flatMap((set) => set.edges.map((edge) => ({ ...edge, version: set.version })))
-  await write(session, tables, edges, 'replace')
+  await write(session, tables, edges, 'replace', true)
   await keepVersions(
     session,
     tables,
@@ -142,17 +142,25 @@ const replaceUnique = async (
   return outcomes
 }
 
-/** Keeps others from replacing the same edges; gives the version of each source's edges, '' where there are none. */
+/** What a source has: the version of its edges, '' where it never had any, and whether it has some now. */
+interface SourceState {
+  version: string
+  edges: boolean
+}
+
+/** Keeps others from replacing the same edges. */
 const lockSources = async (
   session: Session,
   { nodes, edges }: GraphTables,
   sources: readonly Key[],
-): Promise<ReadonlyMap<string, string>> => {
+): Promise<ReadonlyMap<string, Readonly<SourceState>>> => {
   const { rows: locked } = await session.query(
     `SELECT key, edges_version FROM ${nodes} WHERE key = ANY($1::uuid[]) ORDER BY key FOR NO KEY UPDATE`,
     [keysParameter(sources)],
   )
-  const versions = new Map(locked.map((row) => [toKey(row.key), (row.edges_version as string | null) ?? '']))
+  const states = new Map<string, SourceState>()
+  for (const row of locked)
+    states.set(toKey(row.key), { version: (row.edges_version as string | null) ?? '', edges: false })
   // A statement of its own: it sees what was committed while the lock was waited for.
   const { rows } = await session.query(
     `SELECT source, max(version) AS version FROM ${edges} WHERE source = ANY($1::uuid[]) GROUP BY source`,
@@ -161,9 +169,12 @@ const lockSources = async (
   for (const row of rows) {
     const source = toKey(row.source)
     const version = row.version as string
-    if (version > (versions.get(source) ?? version)) versions.set(source, version)
+    const state = states.get(source)
+    if (!state) continue
+    state.edges = true
+    if (version > state.version) state.version = version
   }
-  return versions
+  return states
 }
 
 /** An empty set has no edge that carries its version: the source keeps it, so that an older set that comes late is stale. */

@@ -6,12 +6,16 @@ import {
   type Version,
 } from '@veritas-db/core/contract'
 import type { Column } from '../binary.js'
-import { decodeJson } from '../json.js'
+import { decodeJson, jsonBytes } from '../json.js'
 import { toKey } from '../role.js'
 import type { Row } from '../session.js'
 
-/** About how many bytes a node or an edge takes. */
-export const recordBytes = (record: NodeRecord | EdgeRecord): number => 512 + Object.keys(record.properties).length * 64
+/** About how many bytes a node takes. */
+export const nodeBytes = ({ documentId, properties }: NodeRecord): number =>
+  128 + documentId.length * 2 + jsonBytes(properties)
+
+/** About how many bytes an edge takes. */
+export const edgeBytes = ({ properties }: EdgeRecord): number => 128 + jsonBytes(properties)
 
 export const nodeColumns = (nodes: readonly NodeRecord[]): readonly Column[] => {
   return [

@@ -1,4 +1,4 @@
-import type { Direction, EdgeRecord, GraphRole, Neighbor, Path } from '@veritas-db/core/contract'
+import type { Direction, EdgeRecord, GraphRole, Key, Neighbor, Path } from '@veritas-db/core/contract'
 import { conditionOf, keysParameter, type RoleContext, toKey } from '../role.js'
 import type { Session } from '../session.js'
 import { Bindings } from '../sql.js'
@@ -38,7 +38,7 @@ const levels = (edges: string, direction: Direction, types: string, origin: stri
 const typesCondition = (edgeTypes: readonly string[] | undefined, bindings: Bindings): string =>
   edgeTypes === undefined ? '' : `AND e.type = ANY(${bindings.bind([...edgeTypes])}::text[])`
 
-/** Nodes within a range of steps. The walk ends with the level that fills the limit. */
+/** Nodes within a range of steps. */
 export const findNeighbors = async (
   context: RoleContext,
   session: Session,
@@ -46,29 +46,67 @@ export const findNeighbors = async (
   tables: GraphTables,
   options: NeighborOptions,
 ): Promise<readonly Neighbor[]> => {
-  const { starts, direction = 'out', depth = { min: 1, max: 1 }, limit, placeholders = false, filter } = options
-  if (limit === 0 || starts.length === 0 || depth.max === 0) return []
+  const { starts, depth = { min: 1, max: 1 }, limit, filter } = options
+  if (limit === 0 || starts.length === 0 || depth.max === 0 || depth.min > depth.max) return []
   await wantFieldIndexes(context, session, graph, filter)
-  const bindings = new Bindings(keysParameter(starts))
+  const bindings = new Bindings(starts.length === 1 ? starts[0] : keysParameter(starts))
+  const sql = (depth.max === 1 ? adjacent : walked)(graph, tables, options, bindings)
+  const { rows } = await session.query(sql, bindings.values, { prepare: filter === undefined })
+  return rows.map((row) => ({
+    node: toNode(row),
+    depth: (row.depth as number | undefined) ?? 1,
+    start: row.origin === undefined ? (starts[0] as Key) : toKey(row.origin),
+  }))
+}
+
+/** What the nodes `n` must be to be told of. */
+const wanted = (graph: Graph, { placeholders = false, filter }: NeighborOptions, bindings: Bindings): string =>
+  `${placeholders ? 'true' : 'NOT n.placeholder'} AND ${conditionOf(filter, nodeField(graph), bindings)}`
+
+/** The nodes `n` of the keys `k`, looked up key by key, however few there were when the statement was planned. */
+const nodesOf = ({ nodes }: GraphTables): string =>
+  `CROSS JOIN LATERAL (SELECT * FROM ${nodes} WHERE ${nodes}.key = k.key OFFSET 0) AS n`
+
+/** Nodes one step away: the edges of the starts, and the nodes at their other ends. With one start, all are reached from it. */
+const adjacent = (graph: Graph, tables: GraphTables, options: NeighborOptions, bindings: Bindings): string => {
+  const { starts, direction = 'out', limit } = options
+  const alone = starts.length === 1
   const types = typesCondition(options.edgeTypes, bindings)
-  const condition = `${placeholders ? 'true' : 'NOT n.placeholder'} AND ${conditionOf(filter, nodeField(graph), bindings)}`
-  const node = `LATERAL (SELECT * FROM ${tables.nodes} WHERE ${tables.nodes}.key = k.key OFFSET 0) AS n`
+  const side = (from: string, to: string): string => {
+    const step = `SELECT e.${to} AS key FROM ${tables.edges} e WHERE e.${from} ${alone ? '= $1::uuid' : '= f.key'} ${types}`
+    return alone
+      ? step
+      : `SELECT s.key, f.key AS origin FROM unnest($1::uuid[]) AS f (key) CROSS JOIN LATERAL (${step} OFFSET 0) AS s`
+  }
+  const steps = [
+    ...(direction === 'in' ? [] : [side('source', 'target')]),
+    ...(direction === 'out' ? [] : [side('target', 'source')]),
+  ].join(' UNION ALL ')
+  const found = alone
+    ? `SELECT DISTINCT step.key FROM (${steps}) AS step WHERE step.key <> $1::uuid`
+    : `SELECT DISTINCT ON (step.key) step.key, step.origin FROM (${steps}) AS step
+       WHERE NOT EXISTS (SELECT FROM unnest($1::uuid[]) AS v (key) WHERE v.key = step.key) ORDER BY step.key, step.origin`
+  return `SELECT ${NODE_SELECT}${alone ? '' : ', k.origin'} FROM (${found}) AS k ${nodesOf(tables)}
+     WHERE ${wanted(graph, options, bindings)} ORDER BY n.key LIMIT ${limit}`
+}
+
+/** Nodes of several steps. The walk ends with the level that fills the limit. */
+const walked = (graph: Graph, tables: GraphTables, options: NeighborOptions, bindings: Bindings): string => {
+  const { starts, direction = 'out', depth = { min: 1, max: 1 }, limit } = options
+  const from = starts.length === 1 ? 'ARRAY[$1::uuid]' : '$1::uuid[]'
+  const types = typesCondition(options.edgeTypes, bindings)
+  const condition = wanted(graph, options, bindings)
   const least = Math.max(depth.min, 1)
-  const { rows } = await session.query(
-    `WITH RECURSIVE walk AS (
-       SELECT 0 AS depth, $1::uuid[] AS keys, $1::uuid[] AS origins, $1::uuid[] AS visited, 0::int8 AS found
+  return `WITH RECURSIVE walk AS (
+       SELECT 0 AS depth, ${from} AS keys, ${from} AS origins, ${from} AS visited, 0::int8 AS found
        UNION ALL
        SELECT w.depth + 1, next.keys, next.origins, w.visited || next.keys, w.found + CASE WHEN w.depth + 1 < ${least} THEN 0 ELSE
-         (SELECT count(*) FROM unnest(next.keys) AS k (key) CROSS JOIN ${node} WHERE ${condition}) END
+         (SELECT count(*) FROM unnest(next.keys) AS k (key) ${nodesOf(tables)} WHERE ${condition}) END
        FROM walk w CROSS JOIN LATERAL (${levels(tables.edges, direction, types, 'f.origin')}) AS next
        WHERE w.depth < ${depth.max} AND w.found < ${limit} AND next.keys IS NOT NULL
      )
      SELECT ${NODE_SELECT}, w.depth, k.origin FROM walk w CROSS JOIN LATERAL unnest(w.keys, w.origins) AS k (key, origin)
-     CROSS JOIN ${node} WHERE w.depth >= ${least} AND ${condition} ORDER BY w.depth, n.key LIMIT ${limit}`,
-    bindings.values,
-    { prepare: filter === undefined },
-  )
-  return rows.map((row) => ({ node: toNode(row), depth: row.depth as number, start: toKey(row.origin) }))
+     ${nodesOf(tables)} WHERE w.depth >= ${least} AND ${condition} ORDER BY w.depth, n.key LIMIT ${limit}`
 }
 
 /** A path with the fewest edges: the walk goes on until it reaches the end, and back by where each node was reached from. */

@@ -1,7 +1,6 @@
-import { invalid, type RelationalRole } from '@veritas-db/core/contract'
+import { invalid, type Position, type RelationalRole, readCursor } from '@veritas-db/core/contract'
 import { encodeTimestamp } from '../binary.js'
 import { indexedText, type ScalarType } from '../filter.js'
-import { type Position, readCursor } from '../pages.js'
 import { toKey } from '../role.js'
 import type { Row } from '../session.js'
 import { type Bindings, quote } from '../sql.js'

@@ -1,22 +1,36 @@
-import { invalid, type MetadataValue, type RowRecord, type Version } from '@veritas-db/core/contract'
-import type { Column } from '../binary.js'
-import { decodeJson, encodeJson } from '../json.js'
+import {
+  checkRow as checkAnyRow,
+  invalid,
+  type MetadataValue,
+  type RowRecord,
+  type Version,
+} from '@veritas-db/core/contract'
+import { type Column, TIMESTAMP_RANGE_MS } from '../binary.js'
+import { decodeJson, encodeJson, jsonBytes } from '../json.js'
 import { toKey } from '../role.js'
 import type { Row } from '../session.js'
 import { quote } from '../sql.js'
 import { columnName, isScalar, type RelationalDefinition } from './tables.js'
 
+/** What holds for a row in every store, and of its dates what their columns ask. @throws VeritasError VALIDATION */
+export const checkRow = (row: RowRecord, columns?: RelationalDefinition['columns']): void => {
+  checkAnyRow(row, columns)
+  for (const name in columns) {
+    const value = columns[name]?.type === 'date' ? valueIn(row, name) : null
+    if (value instanceof Date) checkDate(value, `values.${name}`)
+  }
+}
+
+const checkDate = (date: Date, path: string): void => {
+  const time = date.getTime()
+  if (time < TIMESTAMP_RANGE_MS[0] || time >= TIMESTAMP_RANGE_MS[1])
+    throw invalid(path, 'is out of the range of a date column, 4713 BC to AD 294276')
+}
+
 const WIRE = { string: 'text', number: 'float8', boolean: 'bool', date: 'timestamptz' } as const
 
 /** About how many bytes a row takes. */
-export const rowBytes = ({ values }: RowRecord): number => {
-  let bytes = 256
-  for (const name in values) {
-    const value = values[name]
-    bytes += typeof value === 'string' ? value.length * 2 : typeof value === 'object' ? 512 : 16
-  }
-  return bytes
-}
+export const rowBytes = ({ values, documentId }: RowRecord): number => 64 + documentId.length * 2 + jsonBytes(values)
 
 const valueIn = ({ values }: RowRecord, name: string): MetadataValue =>
   (Object.hasOwn(values, name) ? values[name] : undefined) ?? null

@@ -62,10 +62,11 @@ export const extendCollection = (there: VectorDefinition, { fields }: Collection
   fields: { ...fields, ...there.fields },
 })
 
+/** Metadata stand before the embedding: a filter that reads each row then finds them in the memory that it has at hand. */
 export const createCollection = (session: Session, table: string, { dimensions }: VectorDefinition): Promise<void> =>
   session.run(
-    `CREATE TABLE ${table} (key uuid NOT NULL, ordinal int4 NOT NULL, document_id text COLLATE "C" NOT NULL, version text COLLATE "C" NOT NULL,
-       embedding vector(${dimensions}) NOT NULL, text text, metadata jsonb NOT NULL, PRIMARY KEY (key, ordinal))`,
+    `CREATE TABLE ${table} (key uuid NOT NULL, ordinal int4 NOT NULL, metadata jsonb NOT NULL, embedding vector(${dimensions}) NOT NULL,
+       document_id text COLLATE "C" NOT NULL, version text COLLATE "C" NOT NULL, text text, PRIMARY KEY (key, ordinal))`,
   )
 
 /** How HNSW indexes a collection; undefined where it cannot or shall not. */

@@ -1,7 +1,6 @@
-import { checkVector, type Metric, type VectorMatch, type VectorQuery } from '@veritas-db/core/contract'
+import { checkLimit, checkVector, type Metric, type VectorMatch, type VectorQuery } from '@veritas-db/core/contract'
 import { encodeVector } from '../binary.js'
 import type { Space } from '../catalogue.js'
-import { checkLimit } from '../checks.js'
 import type { PostgresConfig } from '../config.js'
 import { conditionOf, type RoleContext } from '../role.js'
 import type { Row, Session } from '../session.js'
@@ -55,7 +54,7 @@ export const runQuery = async (
       const bindings = new Bindings(encodeVector(vector))
       const sql = nearestByIndex(context, space, options, hnsw.half, bindings)
       const { rows } = await session.query(sql, bindings.values, { prepare: !uneven.has(sql) })
-      if (rows.length === topK) return toMatches(rows)
+      if (rows.length === topK) return toMatches(inOrder(rows))
       noteUneven(sql)
     }
     // Also where the index gave too few: a filter that few records match ends its search early.
@@ -76,16 +75,25 @@ const nearestByIndex = (
   const { metric, dimensions } = space.definition
   const operator = OPERATORS[metric].distance
   const condition = conditionOf(filter, vectorField(space), bindings)
-  const order = half
-    ? `t.embedding::halfvec(${dimensions}) ${operator} $1::vector::halfvec(${dimensions})`
-    : `t.embedding ${operator} $1::vector`
-  const distance = half ? `t.embedding ${operator} $1::vector` : order
-  // The index ends the inner query; the outer one settles ties, and ranks exactly what half precision brought.
-  return `SELECT * FROM (
-    SELECT ${recordSelect(include)}, ${distance} AS distance FROM ${catalogue.relation(space.relation)} t
-    WHERE ${condition} ORDER BY ${order} LIMIT ${half ? topK * HALF_OVERFETCH : topK}
-  ) AS nearest ORDER BY distance, key, ordinal LIMIT ${topK}`
+  const exact = `t.embedding ${operator} $1::vector`
+  const approximate = `t.embedding::halfvec(${dimensions}) ${operator} $1::vector::halfvec(${dimensions})`
+  const nearest = (distance: string, limit: number): string =>
+    `SELECT ${recordSelect(include)}, ${exact} AS distance FROM ${catalogue.relation(space.relation)} t
+     WHERE ${condition} ORDER BY ${distance} LIMIT ${limit}`
+  if (!half) return nearest(exact, topK)
+  // What half precision brought is ranked exactly. With "+ 0" the server does not take it for sorted already.
+  return `SELECT * FROM (${nearest(approximate, topK * HALF_OVERFETCH)}) AS nearest ORDER BY distance + 0 LIMIT ${topK}`
 }
+
+/** The server gives what the index brings, which is a little out of order and has ties in any order. */
+const inOrder = (rows: readonly Row[]): readonly Row[] =>
+  rows.toSorted((a, b) => {
+    const [one, other] = [a.distance as number, b.distance as number]
+    if (one < other) return -1
+    if (one > other) return 1
+    if (a.key !== b.key) return (a.key as string) < (b.key as string) ? -1 : 1
+    return (a.ordinal as number) - (b.ordinal as number)
+  })
 
 const nearestExactly = (
   { catalogue }: RoleContext,
@@ -94,10 +102,15 @@ const nearestExactly = (
   bindings: Bindings,
 ): string => {
   const condition = conditionOf(filter, vectorField(space), bindings)
-  // The cosine of a vector of zeros is not a number; here it is similar to nothing. No index has this expression, so none is used.
-  const distance = `coalesce(nullif(t.embedding ${OPERATORS[space.definition.metric].distance} $1::vector, 'NaN'), 1)`
-  return `SELECT ${recordSelect(include)}, ${distance} AS distance FROM ${catalogue.relation(space.relation)} t
-    WHERE ${condition} ORDER BY distance, t.key, t.ordinal LIMIT ${topK}`
+  const table = catalogue.relation(space.relation)
+  const { metric } = space.definition
+  const distance = `t.embedding ${OPERATORS[metric].distance} $1::vector`
+  // No index has these expressions, so none is used. The cosine of a vector of zeros is not a number; here it is similar to nothing.
+  const sortable = metric === 'cosine' ? `coalesce(nullif(${distance}, 'NaN'), 1)` : `(${distance}) + 0`
+  // All rows are sorted with no more than that takes, and the nearest then read whole, from where they were found.
+  return `SELECT ${recordSelect(include)}, nearest.distance FROM (
+      SELECT t.ctid, t.key, t.ordinal, ${sortable} AS distance FROM ${table} t WHERE ${condition} ORDER BY distance, t.key, t.ordinal LIMIT ${topK}
+    ) AS nearest JOIN ${table} t ON t.ctid = nearest.ctid ORDER BY nearest.distance, t.key, t.ordinal`
 }
 
 /** Sets what the HNSW search goes by: on the connection, once, or in a transaction until its end. */
@@ -120,7 +133,7 @@ const settingsFor = (
   efSearch: number,
 ): readonly (readonly [string, string | number])[] => [
   ['hnsw.ef_search', efSearch],
-  // Results may come a little out of order, which the outer query mends; strict order would drop some.
+  // Results may come a little out of order, which is mended here; strict order would drop some.
   ...(iterative
     ? ([
         ['hnsw.iterative_scan', 'relaxed_order'],

@@ -1,8 +1,10 @@
 import {
   APPLIED,
+  checkVectorPatch,
   encodeMetadata,
   type Metadata,
   type Outcome,
+  refuseMistakes,
   STALE,
   uniqueBatch,
   type VectorMatch,
@@ -10,18 +12,17 @@ import {
   type VectorRecord,
   type VectorRole,
 } from '@veritas-db/core/contract'
-import { type Column, decodeVector, encodeArray, TYPE_IDS } from '../binary.js'
-import { checkPatch, refuseMistakes } from '../checks.js'
-import { decodeJson } from '../json.js'
-import { intArray, textArray, toKey, uuidArray } from '../role.js'
+import { type Column, decodeVector, encodeArray, intArray, TYPE_IDS, textArray, uuidArray } from '../binary.js'
+import { decodeJson, jsonBytes } from '../json.js'
+import { toKey } from '../role.js'
 import type { Row, Session } from '../session.js'
 
 type Include = NonNullable<VectorQuery['include']>
 type Found = Omit<VectorMatch, 'score'>
 
-/** About how many bytes a record takes; metadata is usually the smallest part. */
-export const recordBytes = ({ vector, text = '', documentId }: VectorRecord): number =>
-  vector.byteLength + text.length * 2 + documentId.length * 2 + 512
+/** About how many bytes a record takes. */
+export const recordBytes = ({ vector, text = '', documentId, metadata }: VectorRecord): number =>
+  96 + vector.byteLength + text.length * 2 + documentId.length * 2 + jsonBytes(metadata)
 
 export const recordColumns = (records: readonly VectorRecord[]): readonly Column[] => {
   return [
@@ -68,7 +69,7 @@ export const patchRecords = async (
   table: string,
   patches: readonly Patch[],
 ): Promise<readonly Outcome[]> => {
-  refuseMistakes(patches, checkPatch)
+  refuseMistakes(patches, checkVectorPatch)
   const identity = (patch: Patch): string => `${patch.key} ${patch.ordinal}`
   const unique = uniqueBatch(patches, identity, 'ifNewer')
   const { records } = unique
