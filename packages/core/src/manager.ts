@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { CollectionConfig, ResolvedConfig } from './config/types.js'
 import { type RoleName, throwIfAborted, VeritasError } from './contract/errors.js'
-import type { Filter, FilterNode } from './contract/filter/ast.js'
+import type { Filter } from './contract/filter/ast.js'
 import type { RoleTypes } from './contract/plugin.js'
 import { documentKey, type Metadata } from './contract/values.js'
 import { normaliseDocument } from './documents/normalise.js'
@@ -19,11 +19,13 @@ import { Searcher } from './search/search.js'
 import type { SearchOptions, SearchResult } from './search/types.js'
 import { type ConnectedBackend, createBackends } from './store/backends.js'
 import { type Collection, Collections } from './store/collections.js'
+import { countCollections, countRows } from './store/counts.js'
+import { handleOptions } from './store/handles.js'
 import type { DeleteDocumentResult, StoreResult, StoreSummary } from './store/results.js'
 import { refuseUnsafeMix } from './store/safe-mix.js'
 import { SchemaKeeper } from './store/schema.js'
 import { type StreamOptions, storeStream } from './store/stream.js'
-import { RESERVED_PREFIX, SYSTEM_DEFINITION, SYSTEM_SCOPE, SYSTEM_TABLE } from './store/system.js'
+import { SYSTEM_DEFINITION, SYSTEM_SCOPE, SYSTEM_TABLE } from './store/system.js'
 import { VersionSource } from './store/versions.js'
 import { DocumentWriter } from './store/write.js'
 
@@ -110,7 +112,10 @@ export class DatabaseManager implements AsyncDisposable {
       observe: (version) => this.#versions.observe(version),
       embedQuery: queryEmbeddings(config),
     })
-    const guard = (call: RoleCall): Promise<unknown> => this.#managed(call)
+    const guard = async (call: RoleCall): Promise<unknown> => {
+      this.#assertOpen()
+      return handleOptions(call, this.#collections)
+    }
     this.vector = role('vector', (r) => r.vector, guard)
     this.graph = role('graph', (r) => r.graph, guard)
     this.relational = role('relational', (r) => r.relational, guard)
@@ -286,7 +291,7 @@ export class DatabaseManager implements AsyncDisposable {
     this.#assertOpen()
     const { scope, fields } = await this.#collections.get(collection)
     const { pushed, complete } = documentFilter(options.filter, fields, this.#authority.capabilities.filter)
-    if (complete) return this.#count(scope, pushed, options.signal)
+    if (complete) return countRows(this.#authority, scope, pushed, options.signal)
     let count = 0
     for await (const _ of this.listDocuments(collection, options)) count++
     return count
@@ -376,48 +381,13 @@ export class DatabaseManager implements AsyncDisposable {
 
   async #counts(limitMs: number): Promise<Readonly<Record<string, number>> | null> {
     try {
-      return await within(limitMs, 'authority', async (signal) => {
-        const collections = await this.#collections.list(signal)
-        const { pushed } = documentFilter(undefined, {}, this.#authority.capabilities.filter)
-        const counts = await Promise.all(
-          collections.map(async (c) => [c.scope.collection, await this.#count(c.scope, pushed, signal)] as const),
-        )
-        return Object.fromEntries(counts)
-      })
+      return await within(limitMs, 'authority', (signal) =>
+        countCollections(this.#authority, this.#collections, signal),
+      )
     } catch (error) {
       if (VeritasError.is(error)) return null
       throw error
     }
-  }
-
-  async #count(scope: Collection['scope'], filter: FilterNode, signal?: AbortSignal): Promise<number> {
-    try {
-      return await this.#authority.count({ scope, table: DOCUMENT_TABLE, filter, ...(signal && { signal }) })
-    } catch (error) {
-      // A collection that was declared and never stored into has no table yet.
-      if (VeritasError.is(error, 'NOT_FOUND')) return 0
-      throw error
-    }
-  }
-
-  /** The role handles: reads see the collection's present incarnation, writes to managed collections are refused. */
-  async #managed(call: RoleCall): Promise<unknown> {
-    this.#assertOpen()
-    const { options } = call
-    if (typeof options !== 'object' || options === null || !('scope' in options)) return options
-    const scope = options.scope as Partial<Collection['scope']> | undefined
-    const name = scope?.collection
-    if (typeof name !== 'string') return options
-    const managed = name.startsWith(RESERVED_PREFIX) ? undefined : await this.#collections.find(name)
-    if (!managed && !name.startsWith(RESERVED_PREFIX)) return options
-    if (call.write && call.operation !== 'raw')
-      throw new VeritasError({
-        code: 'CONFLICT',
-        role: call.role,
-        operation: call.operation,
-        message: `The collection "${name}" is managed: a write to one store alone would leave the others behind. Use storeDocument() and deleteDocument(), or a collection of your own.`,
-      })
-    return managed ? { ...options, scope: { ...managed.scope, ...scope } } : options
   }
 
   #scopeOf(collection: string): { readonly collection: string; readonly tenant?: string } {
