@@ -38,7 +38,7 @@ import { backendName, isUndefined, refuse } from './errors.js'
 import { type FilterArgument, filterCapabilities, toArgument } from './filter.js'
 import type { Names } from './names.js'
 import { neighborsOf, nodesOf } from './read.js'
-import { checkedEdge, checkedNode, type EdgeRow, edgeId, type NodeRow, toEdge, toNode } from './records.js'
+import { type EdgeRow, edgeId, edgePreparer, type NodeRow, nodePreparer, toEdge, toNode } from './records.js'
 import { Schema } from './schema.js'
 import * as scripts from './scripts.js'
 import type { Session } from './session.js'
@@ -64,16 +64,17 @@ export class HugeGraph implements GraphRole {
     maxDepth: MAX_DEPTH,
     raw: 'gremlin',
   })
-  readonly check: GraphRole['check'] = (nodes, edges) => [
-    ...issuesOf(nodes, checkedNode),
-    ...issuesOf(edges, checkedEdge, nodes.length),
-  ]
+  readonly check: GraphRole['check']
   readonly #connection: Connection
   readonly #schema: Schema
 
   constructor(connection: Connection, config: HugeGraphConfig) {
     this.#connection = connection
     this.#schema = new Schema(config)
+    // The names are as long in every scope, within what the limit of a record leaves.
+    const names = this.#schema.names({ collection: 'any' })
+    const [node, edge] = [nodePreparer(names), edgePreparer(names)]
+    this.check = (nodes, edges) => [...issuesOf(nodes, node), ...issuesOf(edges, edge, nodes.length)]
   }
 
   async ensureSchema(options: ScopedOptions & GraphSchema): Promise<void> {
@@ -108,7 +109,7 @@ export class HugeGraph implements GraphRole {
   async replaceEdges(options: Options<'replaceEdges'>): Promise<WriteResult> {
     const { sets } = options
     return this.#write('replaceEdges', options, async (session, names) => {
-      refuseMistakes(sets, (set) => checkEdgeSet(set, checkedEdge))
+      refuseMistakes(sets, (set) => checkEdgeSet(set, edgePreparer(names)))
       return { outcomes: await replaceEdges(session, names, sets) }
     })
   }

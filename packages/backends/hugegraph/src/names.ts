@@ -45,8 +45,8 @@ export const namesOf = (prefix: string, scope: Scope): Names => {
   return { ...commonNames(prefix), node, edge: `${node}_edge`, set: `${node}_set`, t: node.slice(-16) }
 }
 
-/** The id of a node's vertex; the scripts make it in the same way. */
-export const vertexId = ({ t }: Names, key: Key): string => `${t}:${key}`
+/** The id of a node's vertex, and without a key what all of them start with; the scripts make it in the same way. */
+export const vertexId = ({ t }: Names, key: Key | ''): string => `${t}:${key}`
 
 /** The key in a vertex' id. */
 export const keyIn = (id: string): string => id.slice(-32)

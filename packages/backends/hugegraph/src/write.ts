@@ -16,7 +16,7 @@ import { LIMITS, setBatches } from './batches.js'
 import { isMissingEnd } from './errors.js'
 import { type Names, vertexId } from './names.js'
 import { inParallel } from './parallel.js'
-import { edgeId, type Prepared, prepareEdge, prepareNode, toEdgeRow } from './records.js'
+import { edgeId, edgePreparer, nodePreparer, type Prepared, toEdgeRow } from './records.js'
 import { EDGE_VERSIONS, NODE_VERSIONS, REPLACE_EDGES } from './scripts.js'
 import type { Session } from './session.js'
 
@@ -30,7 +30,7 @@ export const upsertNodes = (
   nodes: readonly NodeRecord[],
   mode: UpsertMode,
 ): Promise<Outcome[]> =>
-  upsert(prepareRecords(nodes, prepareNode(names)), ({ record }) => record.key, mode, {
+  upsert(prepareRecords(nodes, nodePreparer(names)), ({ record }) => record.key, mode, {
     async versions(batch) {
       const ids = batch.map(({ record }) => vertexId(names, record.key))
       const stored = await versionsOf(session, names, ids)
@@ -49,10 +49,15 @@ export const upsertEdges = (
   edges: readonly EdgeRecord[],
   mode: UpsertMode,
 ): Promise<Outcome[]> =>
-  upsert(prepareRecords(edges, prepareEdge(names)), ({ record }) => edgeId(record), mode, {
+  upsert(prepareRecords(edges, edgePreparer(names)), ({ record }) => edgeId(record), mode, {
     versions: (batch) => {
-      const ids = [...new Set(batch.map(({ record }) => vertexId(names, record.source)))]
-      return session.run(EDGE_VERSIONS, { ...names, ids, edges: batch.map(({ record }) => edgeId(record)) })
+      const kinds = new Map<string, number>()
+      const edges = batch.flatMap(({ record: { source, target, type, ordinal } }) => {
+        const kind = JSON.stringify([type, ordinal])
+        if (!kinds.has(kind)) kinds.set(kind, kinds.size)
+        return [source, target, kinds.get(kind)]
+      })
+      return session.run(EDGE_VERSIONS, { ...names, kinds: [...kinds.keys()].map((kind) => JSON.parse(kind)), edges })
     },
     write: (batch) => writeEdges(session, names, batch),
   })
@@ -89,7 +94,7 @@ const upsert = async <R>(
   { versions, write }: Writer<R>,
 ): Promise<Outcome[]> => {
   const unique = uniqueBatch(prepared, identity, mode)
-  const batches = [...splitBatches(unique.records, LIMITS, ({ text }) => Buffer.byteLength(text) + 1)]
+  const batches = [...splitBatches(unique.records, LIMITS, ({ bytes }) => bytes + 1)]
   const answers = await inParallel(batches, WIDTH, async (batch) => {
     if (mode === 'replace') return write(batch)
     const stored = await versions(batch)
