@@ -11,7 +11,7 @@ import {
 
 /** What one script holds. The server has no limits; scripts of this size keep its transactions short. */
 export const limits: { readonly batchRecords: number; readonly batchBytes: number } = Object.freeze({
-  batchRecords: 500,
+  batchRecords: 1000,
   batchBytes: 4_000_000,
 })
 
@@ -21,26 +21,15 @@ export const vectorLimits: { readonly batchRecords: number; readonly batchBytes:
   batchBytes: 4_000_000,
 })
 
-/**
- * The rule for `new[<columns>]`: which of the rows in `$rows` are to be written, by the versions that are stored. It is evaluated
- * in the transaction that writes, and the server refuses that where another one wrote meanwhile.
- */
-export const freshRule = (
-  mode: UpsertMode,
-  relation: string,
-  keys: readonly string[],
-  columns: readonly string[],
-): string => {
-  const all = columns.join(', ')
-  const same = keys.join(', ')
-  const rows = `given[${all}] <- $rows`
-  const missing = `new[${all}] := given[${all}], not *${relation}{${same}}`
-  if (mode === 'replace') return `${rows}\nnew[${all}] := given[${all}]`
-  if (mode === 'ifAbsent') return `${rows}\n${missing}`
-  return `${rows}\n${missing}\nnew[${all}] := given[${all}], *${relation}{${same}, v: stored}, stored <= v`
+/** Keys that one script asks for. */
+export const keysAtOnce = 1000
+
+/** Items in lists of at most `size`. */
+export function* splitEvery<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  yield* splitBatches(items, { batchRecords: size })
 }
 
-/** Writes records batch by batch and answers each: `write` gives the identities of those that were written. */
+/** Writes records batch by batch and answers each: `write` gives the identities of those that were stale. */
 export const writeBatches = async <T extends { readonly version: Version }>(
   records: readonly T[],
   identity: (record: T) => string,
@@ -53,8 +42,8 @@ export const writeBatches = async <T extends { readonly version: Version }>(
   const outcomes: Outcome[] = []
   for (const batch of splitBatches(unique.records, size.limits, size.of)) {
     throwIfAborted(signal)
-    const written = await write(batch)
-    for (const record of batch) outcomes.push(written.has(identity(record)) ? APPLIED : STALE)
+    const stale = await write(batch)
+    for (const record of batch) outcomes.push(stale.size > 0 && stale.has(identity(record)) ? STALE : APPLIED)
   }
   return unique.outcomes(outcomes)
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import {
   checkName,
   encodeFieldPath,
@@ -7,8 +8,10 @@ import {
   type Scope,
   VeritasError,
 } from '@veritas-db/core/contract'
-import type { Connection } from './connection.js'
+import type { Connection, Parameters, Rows } from './connection.js'
 import { CozoError, isContention } from './errors.js'
+import { block } from './script.js'
+import type { Slots } from './slots.js'
 
 /** What a table, graph or vector collection was made with. */
 export interface Definition {
@@ -16,28 +19,56 @@ export interface Definition {
   readonly columns?: Readonly<Record<string, FieldType>>
   /** What text search covers, the most important first. */
   readonly text?: readonly string[]
+  /** Set while texts that were there before they were declared are not all found yet. */
+  readonly textDue?: true
+  /** Where the values at indexed paths are. */
+  readonly slots?: Slots
   readonly dimensions?: number
   readonly metric?: Metric
   readonly fields?: Readonly<Record<string, FieldType>>
 }
 
+/** A table, graph or vector collection that is there. */
 export interface Space {
-  /** What the names of its relations start with. */
   readonly name: string
+  /** What the names of its relations start with: others each time that it is made anew, so that nobody takes one for the next. */
+  readonly base: string
   readonly scope: Scope
   readonly definition: Definition
+  /** Its row in the catalogue, as it is stored. */
+  readonly entry: Entry
 }
 
+type Entry = readonly [name: string, kind: Kind, base: string, scope: string, definition: string]
 type Kind = 'table' | 'graph' | 'vector'
+
+/** The relations of a kind of space. */
+export interface Layout {
+  readonly kind: Kind
+  /** Statements that make relations and indexes; what is there already is left alone. */
+  make(base: string, definition: Definition): readonly string[]
+  /** Statements that remove them; what is gone already is no error. */
+  drop(base: string, definition: Definition): readonly string[]
+}
+
+/** A script with its parameters. */
+export interface Script {
+  readonly script: string
+  readonly parameters: Parameters
+}
 
 /** How long an entry is taken for true before it is read again: another process may have changed what it describes. */
 const freshMs = 5000
+/** How often something is tried again that met a change of the catalogue. */
+const mostAttempts = 10
+const fields = 'name => kind, base, scope, definition'
+const columns = 'name, kind, base, scope, definition'
 
 /** Codes of the server for what is there already, and for what is not. */
 const there: ReadonlySet<string | undefined> = new Set(['eval::stored_relation_conflict', 'tx::index_already_exists'])
 const absent: ReadonlySet<string | undefined> = new Set(['query::relation_not_found', 'tx::index_not_found'])
 
-/** Which tables, graphs and vector collections there are, by the names of their relations. */
+/** Which tables, graphs and vector collections there are, and where. */
 export class Catalog {
   readonly #connection: Connection
   readonly #prefix: string
@@ -64,7 +95,7 @@ export class Catalog {
   /** Makes the catalogue itself where it is not there. */
   prepare(): Promise<void> {
     return this.make(
-      `:create ${this.#relation} {name: String => kind: String, scope: String, definition: String}`,
+      `:create ${this.#relation} {name: String => kind: String, base: String, scope: String, definition: String}`,
       undefined,
     )
   }
@@ -74,7 +105,7 @@ export class Catalog {
     const known = this.#known.get(name)
     if (known && !fresh && performance.now() - known.at < freshMs) return known.space
     const [row] = await this.#connection.read(
-      `?[scope, definition] := *${this.#relation}{name: $name, scope, definition}`,
+      `?[${columns}] := name = $name, *${this.#relation}{${columns}}`,
       { name },
       signal,
     )
@@ -82,59 +113,116 @@ export class Catalog {
       this.#known.delete(name)
       return undefined
     }
-    const space = readSpace(name, row[0], row[1])
-    this.#known.set(name, { space, at: performance.now() })
+    return this.#remember(spaceOf(row as Entry))
+  }
+
+  #remember(space: Space): Space {
+    this.#known.set(space.name, { space, at: performance.now() })
     return space
   }
 
   /** All of a kind. */
   async list(kind: Kind, signal: AbortSignal | undefined): Promise<Space[]> {
     const rows = await this.#connection.read(
-      `?[name, scope, definition] := *${this.#relation}{name, kind: $kind, scope, definition}`,
+      `?[${columns}] := kind = $kind, *${this.#relation}{${columns}}`,
       { kind },
       signal,
     )
-    return rows.map((row) => readSpace(String(row[0]), row[1], row[2]))
+    return rows.map((row) => spaceOf(row as Entry))
+  }
+
+  /** Runs `read` with a space; once more with what it is now, where its relations turn out to be gone. `missing` is thrown where it is not there. */
+  async reading<T>(
+    space: Space,
+    missing: () => VeritasError,
+    signal: AbortSignal | undefined,
+    read: (space: Space) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await read(space)
+    } catch (error) {
+      if (!isAbsent(error)) throw error
+      const found = await this.find(space.name, signal, true)
+      if (!found) throw missing()
+      if (found.base === space.base) throw error
+      return read(found)
+    }
   }
 
   /**
-   * Enters a space, or adds to the one that is there; `statements` make what it needs, and are run one by one in any case.
-   * `merge` gives the definition that is to be there, and throws where the two do not fit. Answers the one that was there before.
+   * Runs a script that writes to a space, in a transaction that commits only if the space is still what the script was made for. Where
+   * another process has changed it, the script is made again: it would leave out what was declared since.
    */
-  async ensure(
-    kind: Kind,
+  async writing(
     space: Space,
-    merge: (before: Definition) => Definition,
-    statements: (definition: Definition) => readonly string[],
+    missing: () => VeritasError,
     signal: AbortSignal | undefined,
-  ): Promise<Definition | undefined> {
-    const { name, scope } = space
-    return this.#connection.serially(`ensure ${name}`, signal, async () => {
-      const found = await this.find(name, signal, true)
-      const definition = found ? merge(found.definition) : space.definition
-      // The relations first: what is in the catalogue can be used.
-      for (const statement of statements(definition)) await this.make(statement, signal)
-      const text = JSON.stringify(definition)
-      if (!found || JSON.stringify(found.definition) !== text)
-        await this.#connection.write(
-          this.#relation,
-          `?[name, kind, scope, definition] <- [[$name, $kind, $scope, $definition]] :put ${this.#relation} {name => kind, scope, definition}`,
-          { name, kind, scope: JSON.stringify(scope), definition: text },
+    make: (space: Space) => Script,
+  ): Promise<Rows> {
+    for (let current = space, attempt = 1; ; attempt++) {
+      const { script, parameters } = make(current)
+      const guard = block(`?[${columns}] <- [$entry] :ensure ${this.#relation} {${fields}}`)
+      try {
+        return await this.#connection.write(
+          current.base,
+          `${guard}\n${script}`,
+          { ...parameters, entry: current.entry },
           signal,
         )
-      this.#known.set(name, { space: { name, scope, definition }, at: performance.now() })
-      return found?.definition
+      } catch (error) {
+        if ((!isChange(error) && !isAbsent(error)) || attempt >= mostAttempts) throw error
+        const found = await this.find(current.name, signal, true)
+        if (!found) throw missing()
+        if (isAbsent(error) && found.base === current.base) throw error
+        current = found
+      }
+    }
+  }
+
+  /**
+   * Makes a space, or adds to the one that is there. `merge` gives the definition that is to be there, out of the one that is, and
+   * throws where the two do not fit.
+   */
+  async ensure(
+    layout: Layout,
+    name: string,
+    scope: Scope,
+    merge: (before: Definition | undefined) => Definition,
+    signal: AbortSignal | undefined,
+  ): Promise<Space> {
+    return this.#connection.serially(`ensure ${name}`, signal, async () => {
+      for (let attempt = 1; ; attempt++) {
+        const before = await this.find(name, signal, true)
+        const definition = merge(before?.definition)
+        const base = before?.base ?? `${name}_${randomBytes(4).toString('hex')}`
+        const after = spaceOf([name, layout.kind, base, JSON.stringify(plainScope(scope)), JSON.stringify(definition)])
+        // The relations first: what is in the catalogue can be used.
+        for (const statement of layout.make(base, definition)) await this.make(statement, signal)
+        if (before?.entry[4] === after.entry[4]) return before
+        try {
+          await this.#enter(before, after, signal)
+          return this.#remember(after)
+        } catch (error) {
+          if (!before) await this.#dropAll(layout.drop(base, definition), signal)
+          if (!isChange(error) || attempt >= mostAttempts) throw error
+        }
+      }
     })
   }
 
-  /** Removes a space: its entry, then indexes and relations, of which some may be gone already. */
-  async drop(
-    name: string,
-    indexes: readonly string[],
-    relations: readonly string[],
-    signal?: AbortSignal,
-  ): Promise<void> {
+  /** Puts an entry in the place of another, or of none, unless somebody else was faster. */
+  async #enter(before: Space | undefined, after: Space, signal: AbortSignal | undefined): Promise<void> {
+    const put = `?[${columns}] <- [$after] ${before ? ':put' : ':insert'} ${this.#relation} {${fields}}`
+    const script = before ? block(`?[${columns}] <- [$before] :ensure ${this.#relation} {${fields}}`, put) : put
+    const parameters = { after: after.entry, ...(before && { before: before.entry }) }
+    await this.#connection.write(this.#relation, script, parameters, signal)
+  }
+
+  /** Removes a space: its entry, then its indexes and relations, of which some may be gone already. */
+  async drop(layout: Layout, name: string, signal: AbortSignal | undefined): Promise<void> {
     await this.#connection.serially(`ensure ${name}`, signal, async () => {
+      const space = await this.find(name, signal, true)
+      if (!space) return
       this.#known.delete(name)
       await this.#connection.write(
         this.#relation,
@@ -142,8 +230,7 @@ export class Catalog {
         { name },
         signal,
       )
-      for (const index of indexes) await this.#unlessAbsent(index, signal)
-      for (const relation of relations) await this.#unlessAbsent(`::remove ${relation}`, signal)
+      await this.#dropAll(layout.drop(space.base, space.definition), signal)
     })
   }
 
@@ -160,24 +247,33 @@ export class Catalog {
     }
   }
 
-  async #unlessAbsent(statement: string, signal: AbortSignal | undefined): Promise<void> {
-    try {
-      await this.#connection.write('schema', statement, {}, signal)
-    } catch (error) {
-      if (error instanceof CozoError && (absent.has(error.code) || /not found/i.test(error.message))) return
-      throw error
-    }
+  async #dropAll(statements: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+    for (const statement of statements)
+      try {
+        await this.#connection.write('schema', statement, {}, signal)
+      } catch (error) {
+        if (!isAbsent(error)) throw error
+      }
   }
 }
 
-const readSpace = (name: string, scope: unknown, definition: unknown): Space => ({
-  name,
-  scope: JSON.parse(String(scope)) as Scope,
-  definition: JSON.parse(String(definition)) as Definition,
+const spaceOf = (entry: Entry): Space => ({
+  name: entry[0],
+  base: entry[2],
+  scope: JSON.parse(entry[3]) as Scope,
+  definition: JSON.parse(entry[4]) as Definition,
+  entry,
 })
 
+/** Whether a relation or an index is not there. */
+const isAbsent = (error: unknown): boolean =>
+  error instanceof CozoError && (absent.has(error.code) || /not found/i.test(error.message))
+
+/** Whether an entry of the catalogue is not what it was. */
+const isChange = (error: unknown): boolean => error instanceof CozoError && error.code === 'transact::assertion_failure'
+
 /** The scope with nothing in it but what says where. */
-export const plainScope = ({ tenant, collection, incarnation = 0 }: Scope): Scope => ({
+const plainScope = ({ tenant, collection, incarnation = 0 }: Scope): Scope => ({
   ...(tenant !== undefined && { tenant }),
   collection,
   ...(incarnation !== 0 && { incarnation }),
@@ -190,7 +286,3 @@ export const conflict = (path: string, before: unknown, wanted: unknown): Verita
     path,
     message: `${path}: is ${before} already, and cannot become ${wanted}.`,
   })
-
-/** Whether other texts are to be searched than before, in a place where some may be already. */
-export const changesText = (before: Definition | undefined, wanted: readonly string[]): boolean =>
-  before !== undefined && wanted.length > 0 && JSON.stringify(before.text ?? []) !== JSON.stringify(wanted)

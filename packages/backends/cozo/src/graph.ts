@@ -1,17 +1,13 @@
 import {
   checkEdge,
   checkLimit,
-  checkName,
   checkNode,
   type EdgeRecord,
-  type FilterNode,
   FULL_FILTER,
   foreignCursor,
   type GraphCapabilities,
   type GraphRole,
-  type GraphSchema,
   invalid,
-  isMatchAll,
   issuesOf,
   type Key,
   type NodeRecord,
@@ -23,28 +19,34 @@ import {
   type ScopedOptions,
   textAt,
   throwIfAborted,
+  type VeritasError,
 } from '@veritas-db/core/contract'
-import { freshRule, limits, writeBatches } from './batches.js'
-import { type Catalog, changesText, type Definition, plainScope, type Space } from './catalog.js'
+import { keysAtOnce, limits, splitEvery, writeBatches } from './batches.js'
+import type { Catalog, Space } from './catalog.js'
 import type { Connection } from './connection.js'
 import { missing } from './errors.js'
+import { complete } from './fill.js'
 import { compileFilter } from './filter.js'
 import { deleteEdges, replaceEdges, upsertEdges } from './graph/edges.js'
 import {
   edgeColumns,
+  graphLayout,
+  mergeSchemas,
   nodeColumns,
+  nodeHead,
   type Relations,
   relationsOf,
-  storeNode,
+  sourceOf,
   toEdge,
   toHead,
   toNode,
 } from './graph/model.js'
-import { findPath, readEdges, walkRules } from './graph/walk.js'
-import { keysAtOnce, splitEvery } from './lists.js'
+import { deleteScript, prepare, upsertScript } from './graph/nodes.js'
+import { findPath, readEdges, stepRules, walkRules } from './graph/walk.js'
 import { rawLanguage, runRaw } from './raw.js'
-import { Bindings, block } from './script.js'
-import { createTextIndex, gatherAll, gatherTexts, hitRules, textOf, wordsOf } from './text.js'
+import { Bindings } from './script.js'
+import { inKeyOrder } from './select.js'
+import { hitRules, wordsOf } from './text.js'
 
 /** Every step of a walk is a rule of its own, and the server prepares all of them. */
 const maxDepth = 16
@@ -63,42 +65,49 @@ export const graphCapabilities: GraphCapabilities = {
   raw: rawLanguage,
 }
 
-interface Graph {
-  readonly space: Space
-  readonly relations: Relations
-}
-
-/** Conditions after an atom that binds `j` and `h`. */
-const where = (filter: FilterNode | undefined, placeholders: boolean | undefined, bindings: Bindings): string =>
-  (filter && !isMatchAll(filter) ? `, ${compileFilter(filter, bindings, 'j')}` : '') +
-  (placeholders ? '' : ', h == false')
+/** Conditions on nodes beside a filter. */
+const alsoWhere = (label: string | undefined, placeholders: boolean | undefined, bindings: Bindings): string =>
+  (placeholders ? '' : ', h == false') + (label === undefined ? '' : `, l == ${bindings.add(label)}`)
 
 /** The graph role. */
 export const createGraphRole = (connection: Connection, catalog: Catalog): GraphRole => {
   const call = <T>(operation: string, options: ScopedOptions, work: () => Promise<T>): Promise<T> =>
     connection.call('graph', operation, options, work)
 
-  const graphOf = async ({ scope, signal }: ScopedOptions): Promise<Graph> => {
-    const space = await catalog.find(catalog.graph(scope), signal)
-    if (!space) throw missing(`The graph of "${scope.collection}"`, 'ensureSchema')
-    return { space, relations: relationsOf(space.name) }
+  const absent = ({ scope }: ScopedOptions): VeritasError =>
+    missing(`The graph of "${scope.collection}"`, 'ensureSchema')
+
+  const graphOf = async (options: ScopedOptions): Promise<Space> => {
+    const space = await catalog.find(catalog.graph(options.scope), options.signal)
+    if (!space) throw absent(options)
+    return space
   }
 
+  /** A call on a graph that may be run again where the graph was made anew since the catalogue was read. */
+  const using = <T>(
+    operation: string,
+    options: ScopedOptions,
+    work: (relations: Relations, space: Space) => Promise<T>,
+  ): Promise<T> =>
+    call(operation, options, async () =>
+      catalog.reading(
+        await graphOf(options),
+        () => absent(options),
+        options.signal,
+        (space) => work(relationsOf(space.base), space),
+      ),
+    )
+
   const scanNodes = ((options: ScanOptions & { readonly fields?: 'keys' | 'all' }) =>
-    call('scanNodes', options, async () => {
-      const { relations } = await graphOf(options)
-      const limit = options.limit ?? 1000
+    using('scanNodes', options, async (_, space) => {
+      const { filter, cursor, limit = 1000, signal } = options
       checkLimit(limit, 'limit')
       const keysOnly = options.fields === 'keys'
       const bindings = new Bindings()
-      const after =
-        options.cursor === undefined ? '' : `, k > ${bindings.add(textAt(readCursor(options.cursor, 1), 0))}`
-      // The key comes first, and the relation is read in its order, so that `:limit` ends the reading.
-      const rows = await connection.read(
-        `?[${keysOnly ? 'k, v' : nodeColumns}] := *${relations.nodes}{${nodeColumns}, j}${after}${where(options.filter, true, bindings)} :limit ${limit + 1}`,
-        bindings.values,
-        options.signal,
-      )
+      const after = cursor === undefined ? '' : `, k > ${bindings.add(textAt(readCursor(cursor, 1), 0))}`
+      const answer = keysOnly ? { columns: ['v'], head: 'k, v' } : { columns: nodeColumns, head: nodeHead }
+      const script = inKeyOrder(sourceOf(space), { ...answer, filter, after, limit: limit + 1 }, bindings)
+      const rows = await connection.read(script, bindings.values, signal)
       return pageOf<readonly unknown[], RecordHead | NodeRecord>(
         rows,
         limit,
@@ -114,112 +123,88 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
 
     ensureSchema: (options) =>
       call('ensureSchema', options, async () => {
-        const { scope, textFields, signal } = options
-        checkSchema(options)
+        const { scope, signal } = options
         const name = catalog.graph(scope)
-        const definition: Definition = { text: textFields ?? [] }
-        const before = await catalog.ensure(
-          'graph',
-          { name, scope: plainScope(scope), definition },
-          (found) => (textFields && textFields.length > 0 ? definition : found),
-          () => graphStatements(relationsOf(name)),
-          signal,
-        )
-        // Texts of nodes that are there already are found by fields that are declared later, too.
-        if (textFields && changesText(before, textFields)) {
-          const { nodes, texts } = relationsOf(name)
-          await connection.write(nodes, gatherAll(nodes, texts), { text: textOf(textFields) }, signal)
-        }
+        const space = await catalog.ensure(graphLayout, name, scope, (before) => mergeSchemas(before, options), signal)
+        const { nodes, texts } = relationsOf(space.base)
+        await complete(connection, catalog, graphLayout, space, { relation: nodes, keys: ['k'], texts }, signal)
       }),
 
     dropSchema: (options) =>
-      call('dropSchema', options, async () => {
-        const name = catalog.graph(options.scope)
-        const { nodes, edges, sets, texts } = relationsOf(name)
-        const indexes = [`::index drop ${edges}:r`, `::fts drop ${texts}:f`]
-        await catalog.drop(name, indexes, [nodes, edges, sets, texts], options.signal)
-      }),
+      call('dropSchema', options, () => catalog.drop(graphLayout, catalog.graph(options.scope), options.signal)),
 
     upsertNodes: (options) =>
       call('upsertNodes', options, async () => {
-        const { space, relations } = await graphOf(options)
         const { nodes, mode = 'replace', signal } = options
+        const space = await graphOf(options)
         refuseMistakes(nodes, checkNode)
-        const rows = new Map(nodes.map((node) => [node, storeNode(node)]))
-        const text = textOf(space.definition.text)
-        const script = upsertScript(relations, mode, text.length > 0)
         const outcomes = await writeBatches(
-          nodes,
-          (node) => node.key,
+          nodes.map(prepare),
+          ({ node }) => node.key,
           mode,
-          { limits, of: (node) => 300 + 2 * String(rows.get(node)?.[5]).length },
+          { limits, of: ({ text }) => 300 + 2 * Buffer.byteLength(text) },
           signal,
           async (batch) => {
-            const parameters = { rows: batch.map((node) => rows.get(node)), text }
-            const written = await connection.write(relations.nodes, script, parameters, signal)
-            return new Set(written.map(([key]) => key as string))
+            const stale = await catalog.writing(
+              space,
+              () => absent(options),
+              signal,
+              (now) => upsertScript(now, batch, mode),
+            )
+            return new Set(mode === 'replace' ? [] : stale.map(([key]) => key as string))
           },
         )
         return { outcomes }
       }),
 
     upsertEdges: (options) =>
-      call('upsertEdges', options, async () => {
-        const { relations } = await graphOf(options)
-        return {
-          outcomes: await upsertEdges(connection, relations, options.edges, options.mode ?? 'replace', options.signal),
-        }
+      using('upsertEdges', options, async (relations) => {
+        const { edges, mode = 'replace', signal } = options
+        return { outcomes: await upsertEdges(connection, relations, edges, mode, signal) }
       }),
 
     replaceEdges: (options) =>
-      call('replaceEdges', options, async () => {
-        const { relations } = await graphOf(options)
-        return { outcomes: await replaceEdges(connection, relations, options.sets, options.signal) }
-      }),
+      using('replaceEdges', options, async (relations) => ({
+        outcomes: await replaceEdges(connection, relations, options.sets, options.signal),
+      })),
 
     getNodes: (options) =>
-      call('getNodes', options, async () => {
-        const { relations } = await graphOf(options)
+      using('getNodes', options, async ({ nodes }) => {
         const found: NodeRecord[] = []
         for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce)) {
           throwIfAborted(options.signal)
-          const rows = await connection.read(
-            `wanted[k] <- $keys ?[${nodeColumns}] := wanted[k], *${relations.nodes}{${nodeColumns}}`,
-            { keys: keys.map((key) => [key]) },
-            options.signal,
-          )
-          for (const row of rows) found.push(toNode(row))
+          const script = `?[${nodeHead}] := k in $keys, *${nodes}{${nodeHead}}`
+          for (const row of await connection.read(script, { keys }, options.signal)) found.push(toNode(row))
         }
         return found
       }),
 
     getEdges: (options) =>
-      call('getEdges', options, async () => {
-        const { relations } = await graphOf(options)
-        return readEdges(connection, relations, options.keys, options, options.signal)
-      }),
+      using('getEdges', options, (relations) =>
+        readEdges(connection, relations, options.keys, options, options.signal),
+      ),
 
     findNodes: (options) =>
-      call('findNodes', options, async () => {
-        const { space, relations } = await graphOf(options)
+      using('findNodes', options, async ({ nodes, texts }, space) => {
         const { label, filter, text, placeholders, limit, signal } = options
         checkLimit(limit, 'limit')
         if (limit === 0) return []
         const bindings = new Bindings()
-        const words = text === undefined ? undefined : wordsOf(text)
-        const searched = space.definition.text ?? []
-        if (words && (words.length === 0 || searched.length === 0)) return []
-        const atom = `*${relations.nodes}{${nodeColumns}, j}`
-        const conditions =
-          where(filter, placeholders, bindings) + (label === undefined ? '' : `, l == ${bindings.add(label)}`)
-        if (!words) {
-          const script = `?[${nodeColumns}] := ${atom}${conditions} :limit ${limit}`
-          return (await connection.read(script, bindings.values, signal)).map(toNode)
+        const source = sourceOf(space)
+        const more = alsoWhere(label, placeholders, bindings)
+        if (text === undefined) {
+          const page = { filter, columns: nodeColumns, more, head: nodeHead, after: '', limit }
+          return (await connection.read(inKeyOrder(source, page, bindings), bindings.values, signal)).map(toNode)
         }
+        const words = wordsOf(text)
+        const searched = space.definition.text ?? []
+        if (words.length === 0 || searched.length === 0) return []
         const weight = `pow(2, ${searched.length - 1} - c)`
-        const rules = hitRules(relations.texts, ['k', 'c'], ['k'], words, bindings, weight)
+        const rules = hitRules(texts, ['k', 'c'], ['k'], words, bindings, weight)
+        const conditions = compileFilter(filter, bindings, source.slots)
+        const columns = [...new Set(['k', ...nodeColumns, ...conditions.columns])].join(', ')
         const rows = await connection.read(
-          `${rules}\n?[${nodeColumns}, s] := hit[k, s], ${atom}${conditions} :order -s, k :limit ${limit}`,
+          `${rules}\n?[${nodeHead}, s] := hit[k, s], *${nodes}{${columns}}${more}${conditions.atoms} :order -s, k :limit ${limit}`,
           bindings.values,
           signal,
         )
@@ -228,41 +213,53 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
 
     deleteNodes: (options) =>
       call('deleteNodes', options, async () => {
-        const { space, relations } = await graphOf(options)
         const { versionBelow, signal } = options
-        const script = deleteScript(relations, versionBelow !== undefined, textOf(space.definition.text).length > 0)
+        const space = await graphOf(options)
         let deleted = 0
         for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce)) {
           throwIfAborted(signal)
-          const parameters = {
-            keys: keys.map((key) => [key]),
-            ...(versionBelow !== undefined && { below: versionBelow }),
-          }
-          const [row] = await connection.write(relations.nodes, script, parameters, signal)
+          const [row] = await catalog.writing(
+            space,
+            () => absent(options),
+            signal,
+            ({ base, definition }) => ({
+              script: deleteScript(relationsOf(base), versionBelow !== undefined, (definition.text ?? []).length > 0),
+              parameters: { keys, ...(versionBelow !== undefined && { below: versionBelow }) },
+            }),
+          )
           deleted += Number(row?.[0] ?? 0)
         }
         return { deleted }
       }),
 
     deleteEdges: (options) =>
-      call('deleteEdges', options, async () => {
-        const { relations } = await graphOf(options)
-        return { deleted: await deleteEdges(connection, relations, options.edges, options.signal) }
-      }),
+      using('deleteEdges', options, async (relations) => ({
+        deleted: await deleteEdges(connection, relations, options.edges, options.signal),
+      })),
 
     neighbors: (options) =>
-      call('neighbors', options, async () => {
-        const { starts, edgeTypes, direction = 'out', filter, placeholders, limit, signal } = options
+      using('neighbors', options, async (relations, space) => {
+        const { edgeTypes, direction = 'out', filter, placeholders, limit, signal } = options
         const depth = options.depth ?? { min: 1, max: 1 }
         checkDepth(depth.min, depth.max)
         checkLimit(limit, 'limit')
-        const { relations } = await graphOf(options)
-        if (starts.length === 0 || limit === 0 || depth.max === 0) return []
+        const starts = [...new Set(options.starts)]
+        const [start] = starts
+        if (start === undefined || limit === 0 || depth.max === 0) return []
         const bindings = new Bindings()
-        const rules = walkRules(relations, starts, { direction, edgeTypes }, depth, bindings)
+        const way = { direction, edgeTypes }
+        const conditions = compileFilter(filter, bindings, sourceOf(space).slots)
+        const columns = [...new Set(['k', ...nodeColumns, ...conditions.columns])].join(', ')
+        const node = `*${relations.nodes}{${columns}}${alsoWhere(undefined, placeholders, bindings)}${conditions.atoms}`
+        if (starts.length === 1 && depth.max === 1) {
+          // One step from one node, which most questions are, needs no walk.
+          const script = `${stepRules(relations, start, way, bindings)}\n?[${nodeHead}] := reached[k], ${node} :limit ${limit}`
+          const rows = await connection.read(script, bindings.values, signal)
+          return rows.map((row) => ({ node: toNode(row), depth: 1, start }))
+        }
+        const rules = walkRules(relations, starts, way, depth, bindings)
         const rows = await connection.read(
-          `${rules}
-?[depth, ${nodeColumns}, start] := reached[k, depth, start], *${relations.nodes}{${nodeColumns}, j}${where(filter, placeholders, bindings)} :order depth, k :limit ${limit}`,
+          `${rules}\n?[depth, ${nodeHead}, start] := reached[k, depth, start], ${node} :order depth, k :limit ${limit}`,
           bindings.values,
           signal,
         )
@@ -270,20 +267,18 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
       }),
 
     shortestPath: (options) =>
-      call('shortestPath', options, async () => {
+      using('shortestPath', options, (relations) => {
         const { from, to, edgeTypes, direction = 'out', signal } = options
         checkDepth(0, options.maxDepth)
-        const { relations } = await graphOf(options)
         return findPath(connection, relations, from, to, { direction, edgeTypes }, options.maxDepth, signal)
       }),
 
     count: (options) =>
-      call('count', options, async () => {
-        const { relations } = await graphOf(options)
+      using('count', options, async ({ nodes, edges }) => {
         const script =
           options.of === 'edges'
-            ? `?[count(o)] := *${relations.edges}{s, y, t, o}`
-            : `?[count(k)] := *${relations.nodes}{k, h}${options.placeholders ? '' : ', h == false'}`
+            ? `?[count(o)] := *${edges}{s, y, t, o}`
+            : `?[count(k)] := *${nodes}{k, h}${options.placeholders ? '' : ', h == false'}`
         const [row] = await connection.read(script, {}, options.signal)
         return Number(row?.[0] ?? 0)
       }),
@@ -291,13 +286,12 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
     scanNodes,
 
     scanEdges: (options) =>
-      call('scanEdges', options, async () => {
-        const { relations } = await graphOf(options)
+      using('scanEdges', options, async ({ edges }) => {
         const limit = options.limit ?? 1000
         checkLimit(limit, 'limit')
         const bindings = new Bindings()
         const rows = await connection.read(
-          `?[${edgeColumns}] := *${relations.edges}{${edgeColumns}}${afterEdge(options.cursor, bindings)} :limit ${limit + 1}`,
+          `?[${edgeColumns}] := *${edges}{${edgeColumns}}${afterEdge(options.cursor, bindings)} :limit ${limit + 1}`,
           bindings.values,
           options.signal,
         )
@@ -315,15 +309,18 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
           connection,
           options.query,
           options.parameters,
-          (name) => relationNamed(relationsOf(catalog.graph(options.scope)), name),
+          async (name) => {
+            const relation = relationNamed(name)
+            return relationsOf((await graphOf(options)).base)[relation]
+          },
           options.signal,
         ),
       ),
   }
 }
 
-const relationNamed = (relations: Relations, name: string): string => {
-  if (name === 'nodes' || name === 'edges') return relations[name]
+const relationNamed = (name: string): 'nodes' | 'edges' => {
+  if (name === 'nodes' || name === 'edges') return name
   throw invalid('query', `%{${name}} is none of %{nodes}, %{edges}`)
 }
 
@@ -337,46 +334,6 @@ const afterEdge = (cursor: string | undefined, bindings: Bindings): string => {
   const o = bindings.add(ordinal)
   // The first condition is a bound of the key, which tells the server where to begin.
   return `, s >= ${s}, (s > ${s} || y > ${y} || (y == ${y} && (t > ${t} || (t == ${t} && o > ${o}))))`
-}
-
-const graphStatements = ({ nodes, edges, sets, texts }: Relations): string[] => [
-  `:create ${nodes} {k: String => v: String, d: String, l: String, h: Bool, m: String, j: Json}`,
-  `:create ${edges} {s: String, y: String, t: String, o: Int => v: String, m: String}`,
-  `::index create ${edges}:r {t, y, s, o}`,
-  `:create ${sets} {s: String => v: String}`,
-  `:create ${texts} {k: String, c: Int => t: String}`,
-  createTextIndex(texts),
-]
-
-const upsertScript = (
-  { nodes, texts }: Relations,
-  mode: 'replace' | 'ifNewer' | 'ifAbsent',
-  searchable: boolean,
-): string => {
-  const columns = ['k', 'v', 'd', 'l', 'h', 'm', 'j']
-  const fields = 'k => v, d, l, h, m, j'
-  return block(
-    `${freshRule(mode, nodes, ['k'], columns)} ?[${columns}] := new[${columns}] :create _new {${fields}}`,
-    `?[${columns}] := *_new{${columns}} :put ${nodes} {${fields}}`,
-    ...(searchable ? gatherTexts('_new', texts) : []),
-    '?[k] := *_new{k}',
-  )
-}
-
-const deleteScript = ({ nodes, edges, sets, texts }: Relations, below: boolean, searchable: boolean): string =>
-  block(
-    `wanted[k] <- $keys ?[k] := wanted[k], *${nodes}{k, v}${below ? ', v < $below' : ''} :create _gone {k}`,
-    `?[k] := *_gone{k} :rm ${nodes} {k}`,
-    `?[s, y, t, o] := *_gone{k: s}, *${edges}{s, y, t, o}
-     ?[s, y, t, o] := *_gone{k: t}, *${edges}:r{t, y, s, o} :rm ${edges} {s, y, t, o}`,
-    `?[s] := *_gone{k: s} :rm ${sets} {s}`,
-    searchable && `?[k, c] := *_gone{k}, *${texts}{k, c} :rm ${texts} {k, c}`,
-    '?[count(k)] := *_gone{k}',
-  )
-
-const checkSchema = ({ labels, edgeTypes }: GraphSchema): void => {
-  for (const label of labels) checkName(label, 'labels')
-  for (const type of edgeTypes) checkName(type, 'edgeTypes')
 }
 
 const checkDepth = (min: number, max: number): void => {

@@ -4,12 +4,14 @@ import type { Connection, Rows } from './connection.js'
 /** What `raw` takes. */
 export const rawLanguage = 'cozoscript'
 
+const placeholder = /%\{([^{}]*)\}/g
+
 /** Runs a script that reads; `%{documents}` in it becomes the name that a relation has in CozoDB. */
-export const runRaw = (
+export const runRaw = async (
   connection: Connection,
   query: string,
   parameters: readonly unknown[] | Readonly<Record<string, unknown>> | undefined,
-  nameOf: (name: string) => string,
+  nameOf: (name: string) => Promise<string>,
   signal: AbortSignal | undefined,
 ): Promise<Rows> => {
   if (Array.isArray(parameters)) throw invalid('parameters', 'needs an object: parameters of CozoScript have names')
@@ -17,6 +19,11 @@ export const runRaw = (
   const named = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, value instanceof Date ? value.getTime() : value]),
   )
-  const script = query.replace(/%\{([^{}]*)\}/g, (_, name: string) => nameOf(name))
-  return connection.read(script, named, signal)
+  const names = new Map<string, string>()
+  for (const [, name = ''] of query.matchAll(placeholder)) names.set(name, await nameOf(name))
+  return connection.read(
+    query.replace(placeholder, (_, name: string) => names.get(name) ?? ''),
+    named,
+    signal,
+  )
 }

@@ -1,17 +1,12 @@
 import { createHash } from 'node:crypto'
 import {
   checkLimit,
-  checkName,
   checkRow,
-  type FieldType,
-  type FilterNode,
   FULL_FILTER,
   invalid,
-  isMatchAll,
   issuesOf,
   type Key,
   type Metadata,
-  type Position,
   pageOf,
   type RecordHead,
   type RelationalCapabilities,
@@ -20,23 +15,33 @@ import {
   readCursor,
   refuseMistakes,
   type ScanOptions,
-  type TableDefinition,
   type TableOptions,
   textAt,
   throwIfAborted,
+  type VeritasError,
   type Version,
 } from '@veritas-db/core/contract'
-import { limits, writeBatches } from './batches.js'
-import { type Catalog, changesText, conflict, type Definition, plainScope, type Space } from './catalog.js'
+import { keysAtOnce, limits, splitEvery, writeBatches } from './batches.js'
+import type { Catalog, Space } from './catalog.js'
 import type { Connection } from './connection.js'
 import { missing, refuse } from './errors.js'
-import { decodeRow, encodeFields, encodeRest, numberText } from './fields.js'
+import { complete } from './fill.js'
 import { compileFilter } from './filter.js'
-import { keysAtOnce, splitEvery } from './lists.js'
 import { rawLanguage, runRaw } from './raw.js'
-import { after, deleteScript, positionOf, tableStatements, upsertScript } from './relational/scripts.js'
+import {
+  checkDefinition,
+  columnsOf,
+  mergeTables,
+  sourceOf,
+  tableLayout,
+  textsOf,
+  toHead,
+  toRow,
+} from './relational/model.js'
+import { deleteScript, isOrdered, orderedScript, positionOf, prepare, upsertScript } from './relational/scripts.js'
 import { Bindings } from './script.js'
-import { gatherAll, hitRules, textOf, wordsOf } from './text.js'
+import { inKeyOrder, matching } from './select.js'
+import { hitRules, wordsOf } from './text.js'
 
 /** What the relational role can do. */
 export const relationalCapabilities: RelationalCapabilities = {
@@ -53,88 +58,72 @@ export const relationalCapabilities: RelationalCapabilities = {
   raw: rawLanguage,
 }
 
-/** A row as it is stored: key, version, document's id, columns that are no texts, and all columns for filters. */
-type StoredRow = readonly [key: string, version: string, id: string, rest: string, fields: Record<string, unknown>]
+/** How an answer becomes rows: what it consists of, and how it is read. */
+interface Reader {
+  readonly columns: readonly string[]
+  /** Atoms that bind what the head has beside columns. */
+  readonly atoms: string
+  readonly head: string
+  readonly read: (row: readonly unknown[]) => RowRecord
+}
 
-const columnsOf = (space: Space): Readonly<Record<string, FieldType>> => space.definition.columns ?? {}
-const orderable: ReadonlySet<FieldType | undefined> = new Set(['string', 'number', 'boolean', 'date'])
+const wholeRows: Reader = { columns: ['v', 'd', 'm'], atoms: '', head: 'k, v, d, m', read: toRow }
 
-const toRow = ([k, v, d, m, j]: readonly unknown[]): RowRecord => ({
-  key: k as Key,
-  documentId: d as string,
-  version: v as Version,
-  values: decodeRow(m as string, j as Record<string, unknown>),
+/** All columns, or some: texts one by one, since others may be long, and the rest out of all. */
+const readerOf = (space: Space, columns: readonly string[] | undefined, bindings: Bindings): Reader => {
+  if (!columns || columns.some((column) => columnsOf(space)[column] !== 'string'))
+    return columns ? { ...wholeRows, read: (row) => chosen(toRow(row), columns) } : wholeRows
+  if (columns.length === 0)
+    return { columns: ['v', 'd'], atoms: '', head: 'k, v, d', read: ([k, v, d]) => toRow([k, v, d, '{}']) }
+  const texts = columns.map((column, i) => `, t${i} = get(all, ${bindings.add(column)}, null)`)
+  return {
+    columns: ['v', 'd', 'm'],
+    atoms: `, all = parse_json(m)${texts.join('')}`,
+    head: ['k, v, d', ...columns.map((_, i) => `t${i}`)].join(', '),
+    read: ([k, v, d, ...found]) => {
+      const values = columns.flatMap((column, i) => (typeof found[i] === 'string' ? [[column, found[i]]] : []))
+      return { ...toRow([k, v, d, '{}']), values: Object.fromEntries(values) as Metadata }
+    },
+  }
+}
+
+const chosen = (row: RowRecord, columns: readonly string[]): RowRecord => ({
+  ...row,
+  values: Object.fromEntries(
+    columns.flatMap((column) => (Object.hasOwn(row.values, column) ? [[column, row.values[column]]] : [])),
+  ) as Metadata,
 })
-
-const toHead = ([k, v]: readonly unknown[]): RecordHead => ({ key: k as Key, version: v as Version })
-
-const store = (record: RowRecord): StoredRow => [
-  record.key,
-  record.version,
-  record.documentId,
-  encodeRest(record.values),
-  encodeFields(record.values),
-]
 
 /** The relational role. */
 export const createRelationalRole = (connection: Connection, catalog: Catalog): RelationalRole => {
   const call = <T>(operation: string, options: Parameters<Connection['call']>[2], work: () => Promise<T>): Promise<T> =>
     connection.call('relational', operation, options, work)
 
+  const absent = ({ scope, table }: Pick<TableOptions, 'scope' | 'table'>): VeritasError =>
+    missing(`The table "${table}" of "${scope.collection}"`, 'ensureTable')
+
   const tableOf = async (
-    { scope, table, signal }: Pick<TableOptions, 'scope' | 'table' | 'signal'>,
+    options: Pick<TableOptions, 'scope' | 'table' | 'signal'>,
     suits: (space: Space) => boolean = () => true,
   ): Promise<Space> => {
-    const name = catalog.table(scope, table)
-    const known = await catalog.find(name, signal)
+    const name = catalog.table(options.scope, options.table)
+    const known = await catalog.find(name, options.signal)
     // A column may have been added by another process since the catalogue was read.
-    const space = known && !suits(known) ? await catalog.find(name, signal, true) : known
-    if (!space) throw missing(`The table "${table}" of "${scope.collection}"`, 'ensureTable')
+    const space = known && !suits(known) ? await catalog.find(name, options.signal, true) : known
+    if (!space) throw absent(options)
     return space
   }
 
-  /** Conditions after an atom that binds `j`: the filter, and what else there is. */
-  const where = (
-    filter: FilterNode | undefined,
-    bindings: Bindings,
-    ...more: readonly (string | undefined)[]
-  ): string =>
-    [filter && !isMatchAll(filter) ? compileFilter(filter, bindings, 'j') : undefined, ...more]
-      .filter((condition) => condition !== undefined)
-      .map((condition) => `, ${condition}`)
-      .join('')
-
-  /** Which columns of the answer make `values`: all, or the texts one by one and the rest only where it is needed. */
-  const reader = (
-    space: Space,
-    columns: readonly string[] | undefined,
-    bindings: Bindings,
-  ): { readonly head: string; readonly bind: string; readonly read: (row: readonly unknown[]) => RowRecord } => {
-    if (!columns) return { head: 'k, v, d, m, j', bind: '', read: toRow }
-    const needsRest = columns.some((column) => columnsOf(space)[column] !== 'string')
-    const texts = columns.map((_, i) => `t${i}`)
-    return {
-      head: ['k, v, d', needsRest ? 'm' : 'rest', ...texts].join(', '),
-      bind: [
-        ...(needsRest ? [] : [", rest = '{}'"]),
-        ...columns.map((column, i) => `, t${i} = get(j, [${bindings.add(column)}, 's'], null)`),
-      ].join(''),
-      read: ([k, v, d, m, ...found]) => {
-        const { values, ...row } = toRow([k, v, d, m, {}])
-        const chosen: [string, Metadata[string]][] = []
-        for (const [i, column] of columns.entries()) {
-          const value =
-            typeof found[i] === 'string'
-              ? (found[i] as string)
-              : Object.hasOwn(values, column)
-                ? values[column]
-                : undefined
-          if (value !== undefined) chosen.push([column, value])
-        }
-        return { ...row, values: Object.fromEntries(chosen) }
-      },
-    }
-  }
+  /** A call that reads a table. */
+  const reading = <T>(
+    operation: string,
+    options: Pick<TableOptions, 'scope' | 'table' | 'signal'>,
+    read: (space: Space) => Promise<T>,
+    suits?: (space: Space) => boolean,
+  ): Promise<T> =>
+    call(operation, options, async () =>
+      catalog.reading(await tableOf(options, suits), () => absent(options), options.signal, read),
+    )
 
   const scan = ((
     options: ScanOptions & {
@@ -143,33 +132,19 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
       readonly columns?: readonly string[]
     },
   ) =>
-    call('scan', options, async () => {
-      const space = await tableOf(options)
-      const limit = options.limit ?? 1000
+    reading('scan', options, async (space) => {
+      const { filter, cursor, limit = 1000, signal } = options
       checkLimit(limit, 'limit')
-      const keysOnly = options.fields === 'keys'
       const bindings = new Bindings()
-      const answer = keysOnly ? { head: 'k, v', bind: '', read: toHead } : reader(space, options.columns, bindings)
-      const rows = await connection.read(
-        keyOrder(space, answer.head, answer.bind + where(options.filter, bindings), options.cursor, limit, bindings),
-        bindings.values,
-        options.signal,
-      )
+      const answer =
+        options.fields === 'keys'
+          ? { columns: ['v'], atoms: '', head: 'k, v', read: toHead }
+          : readerOf(space, options.columns, bindings)
+      const page = { filter, columns: answer.columns, more: answer.atoms, head: answer.head, limit: limit + 1 }
+      const script = inKeyOrder(sourceOf(space), { ...page, after: afterKey(cursor, bindings) }, bindings)
+      const rows = await connection.read(script, bindings.values, signal)
       return pageOf<readonly unknown[], RecordHead | RowRecord>(rows, limit, ([k]) => [k as string], answer.read)
     })) as RelationalRole['scan']
-
-  /** A query for rows in order of key. The key comes first, and the relation is read in its order, so that `:limit` ends the reading. */
-  const keyOrder = (
-    space: Space,
-    head: string,
-    conditions: string,
-    cursor: string | undefined,
-    limit: number,
-    bindings: Bindings,
-  ): string => {
-    const after = cursor === undefined ? '' : `, k > ${bindings.add(textAt(readCursor(cursor, 1), 0))}`
-    return `?[${head}] := *${space.name}{k, v, d, m, j}${after}${conditions} :limit ${limit + 1}`
-  }
 
   return {
     capabilities: relationalCapabilities,
@@ -178,29 +153,18 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
 
     ensureTable: (options) =>
       call('ensureTable', options, async () => {
-        const { scope, table, columns, fullText, signal } = options
+        const { scope, table, signal } = options
         const name = catalog.table(scope, table)
         checkDefinition(options)
-        const definition: Definition = {
-          columns: Object.fromEntries(Object.entries(columns).map(([column, { type }]) => [column, type])),
-          text: fullText ?? [],
-        }
-        const before = await catalog.ensure(
-          'table',
-          { name, scope: plainScope(scope), definition },
-          (found) => mergeTables(found, definition, fullText),
-          (merged) => tableStatements(name, merged),
-          signal,
-        )
-        if (fullText && changesText(before, fullText))
-          await connection.write(name, gatherAll(name, `${name}_f`), { text: textOf(fullText) }, signal)
+        const space = await catalog.ensure(tableLayout, name, scope, (before) => mergeTables(before, options), signal)
+        const records = { relation: space.base, keys: ['k'], texts: textsOf(space.base) }
+        await complete(connection, catalog, tableLayout, space, records, signal)
       }),
 
     dropTable: (options) =>
-      call('dropTable', options, async () => {
-        const name = catalog.table(options.scope, options.table)
-        await catalog.drop(name, [`::fts drop ${name}_f:f`], [name, `${name}_f`], options.signal)
-      }),
+      call('dropTable', options, () =>
+        catalog.drop(tableLayout, catalog.table(options.scope, options.table), options.signal),
+      ),
 
     upsert: (options) =>
       call('upsert', options, async () => {
@@ -210,121 +174,120 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
         )
         const columns = Object.fromEntries(Object.entries(columnsOf(space)).map(([column, type]) => [column, { type }]))
         refuseMistakes(records, (record) => checkRow(record, columns))
-        const script = upsertScript(space, mode)
-        const rows = new Map<RowRecord, StoredRow>(records.map((record) => [record, store(record)]))
         const outcomes = await writeBatches(
-          records,
-          (record) => record.key,
+          records.map(prepare),
+          ({ record }) => record.key,
           mode,
-          { limits, of: (record) => sizeOf(rows.get(record) as StoredRow) },
+          { limits, of: ({ text }) => 300 + 2 * Buffer.byteLength(text) },
           signal,
           async (batch) => {
-            const parameters = { rows: batch.map((record) => rows.get(record)), text: textOf(space.definition.text) }
-            const written = await connection.write(space.name, script, parameters, signal)
-            return new Set(written.map(([key]) => key as string))
+            const stale = await catalog.writing(
+              space,
+              () => absent(options),
+              signal,
+              (now) => upsertScript(now, batch, mode),
+            )
+            return new Set(mode === 'replace' ? [] : stale.map(([key]) => key as string))
           },
         )
         return { outcomes }
       }),
 
     get: (options) =>
-      call('get', options, async () => {
-        const space = await tableOf(options)
+      reading('get', options, async (space) => {
         const found: RowRecord[] = []
         for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce)) {
           throwIfAborted(options.signal)
           const bindings = new Bindings()
-          const { head, bind, read } = reader(space, options.columns, bindings)
-          const rows = await connection.read(
-            `wanted[k] <- ${bindings.add(keys.map((key) => [key]))} ?[${head}] := wanted[k], *${space.name}{k, v, d, m, j}${bind}`,
-            bindings.values,
-            options.signal,
-          )
-          for (const row of rows) found.push(read(row))
+          const { head, columns, atoms, read } = readerOf(space, options.columns, bindings)
+          const script = `?[${head}] := k in ${bindings.add(keys)}, *${space.base}{k, ${columns.join(', ')}}${atoms}`
+          for (const row of await connection.read(script, bindings.values, options.signal)) found.push(read(row))
         }
         return found
       }),
 
     find: (options) =>
-      call('find', options, async () => {
-        const { order, limit, cursor, signal, columns, filter } = options
-        checkLimit(limit, 'limit')
-        const space = await tableOf(options, (found) => !order || Object.hasOwn(columnsOf(found), order.column))
-        const bindings = new Bindings()
-        const { head, bind, read } = reader(space, columns, bindings)
-        if (!order) {
-          const script = keyOrder(space, head, bind + where(filter, bindings), cursor, limit, bindings)
+      reading(
+        'find',
+        options,
+        async (space) => {
+          const { order, limit, cursor, signal, filter } = options
+          checkLimit(limit, 'limit')
+          const bindings = new Bindings()
+          const { head, columns, atoms, read } = readerOf(space, options.columns, bindings)
+          const page = { filter, columns, more: atoms, head, limit: limit + 1 }
+          if (!order) {
+            const script = inKeyOrder(sourceOf(space), { ...page, after: afterKey(cursor, bindings) }, bindings)
+            const rows = await connection.read(script, bindings.values, signal)
+            return pageOf(rows, limit, ([k]) => [k as string], read)
+          }
+          const { column, direction } = order
+          const type = Object.hasOwn(columnsOf(space), column) ? columnsOf(space)[column] : undefined
+          if (type === undefined) throw invalid('order.column', `${JSON.stringify(column)} is no declared column`)
+          if (!isOrdered(type)) throw invalid('order.column', `a column of type ${type} has no order`)
+          const by = { column, type, down: direction === 'descending' }
+          const script = orderedScript(sourceOf(space), by, { ...page, cursor }, bindings)
           const rows = await connection.read(script, bindings.values, signal)
-          return pageOf(rows, limit, ([k]) => [k as string], read)
-        }
-        const type = Object.hasOwn(columnsOf(space), order.column) ? columnsOf(space)[order.column] : undefined
-        if (type === undefined) throw invalid('order.column', `${JSON.stringify(order.column)} is no declared column`)
-        if (!orderable.has(type)) throw invalid('order.column', `a column of type ${type} has no order`)
-        const down = order.direction === 'descending'
-        const by = positionOf(type, bindings.add(order.column))
-        const conditions = where(
-          filter,
-          bindings,
-          cursor === undefined ? undefined : after(type, down, cursor, bindings),
-        )
-        const rows = await connection.read(
-          `?[x, ${head}] := *${space.name}{k, v, d, m, j}, ${by}${bind}${conditions} :order ${down ? '-' : ''}x, k :limit ${limit + 1}`,
-          bindings.values,
-          signal,
-        )
-        const position = ([x, k]: readonly unknown[]): Position => [
-          typeof x === 'number' ? numberText(x) : ((x ?? null) as string | boolean | null),
-          k as string,
-        ]
-        return pageOf(rows, limit, position, ([, ...row]) => read(row))
-      }),
+          return pageOf(rows, limit, positionOf, ([, ...row]) => read(row))
+        },
+        (found) => !options.order || Object.hasOwn(columnsOf(found), options.order.column),
+      ),
 
     count: (options) =>
-      call('count', options, async () => {
-        const space = await tableOf(options)
+      reading('count', options, async (space) => {
         const bindings = new Bindings()
-        const [row] = await connection.read(
-          `?[count(k)] := *${space.name}{k, j}${where(options.filter, bindings)}`,
-          bindings.values,
-          options.signal,
-        )
+        const body = matching(sourceOf(space), { filter: options.filter, columns: [] }, bindings)
+        const [row] = await connection.read(`?[count(k)] := ${body}`, bindings.values, options.signal)
         return Number(row?.[0] ?? 0)
       }),
 
     delete: (options) =>
       call('delete', options, async () => {
         const space = await tableOf(options)
-        const remove = async (choose: string, bindings: Bindings): Promise<number> => {
+        const remove = async (choose: (source: Space, bindings: Bindings) => string): Promise<number> => {
           throwIfAborted(options.signal)
-          const [row] = await connection.write(space.name, deleteScript(space, choose), bindings.values, options.signal)
+          const [row] = await catalog.writing(
+            space,
+            () => absent(options),
+            options.signal,
+            (now) => {
+              const bindings = new Bindings()
+              return { script: deleteScript(now, `gone[k] := ${choose(now, bindings)}`), parameters: bindings.values }
+            },
+          )
           return Number(row?.[0] ?? 0)
         }
-        const bindings = new Bindings()
         if (!('keys' in options))
           return {
-            deleted: await remove(`gone[k] := *${space.name}{k, j}${where(options.filter, bindings)}`, bindings),
+            deleted: await remove((now, bindings) =>
+              matching(sourceOf(now), { filter: options.filter, columns: [] }, bindings),
+            ),
           }
         let deleted = 0
-        for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce)) {
-          const some = new Bindings()
-          const wanted = `wanted[k] <- ${some.add(keys.map((key) => [key]))}`
-          deleted += await remove(`${wanted}\ngone[k] := wanted[k], *${space.name}{k}`, some)
-        }
+        for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce))
+          deleted += await remove((now, bindings) => `k in ${bindings.add(keys)}, *${now.base}{k}`)
         return { deleted }
       }),
 
     searchText: (options) =>
-      call('searchText', options, async () => {
-        const space = await tableOf(options)
+      reading('searchText', options, async (space) => {
         checkLimit(options.limit, 'limit')
         const words = wordsOf(options.query)
         const text = space.definition.text ?? []
         if (words.length === 0 || text.length === 0 || options.limit === 0) return []
         const bindings = new Bindings()
         // The first column counts most: each weighs twice the next.
-        const rules = hitRules(`${space.name}_f`, ['k', 'c'], ['k'], words, bindings, `pow(2, ${text.length - 1} - c)`)
+        const rules = hitRules(
+          textsOf(space.base),
+          ['k', 'c'],
+          ['k'],
+          words,
+          bindings,
+          `pow(2, ${text.length - 1} - c)`,
+        )
+        const { columns, atoms } = compileFilter(options.filter, bindings, sourceOf(space).slots)
         const rows = await connection.read(
-          `${rules}\n?[k, d, v, s] := hit[k, s], *${space.name}{k, d, v, j}${where(options.filter, bindings)} :order -s, k :limit ${options.limit}`,
+          `${rules}\n?[k, d, v, s] := hit[k, s], *${space.base}{${['k', 'd', 'v', ...columns].join(', ')}}${atoms} :order -s, k :limit ${options.limit}`,
           bindings.values,
           options.signal,
         )
@@ -344,14 +307,13 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
       ),
 
     digest: (options) =>
-      call('digest', options, async () => {
-        const space = await tableOf(options)
+      reading('digest', options, async (space) => {
         const hash = createHash('sha256')
         let count = 0
         // CozoDB 0.7.6 loses the row with k = $from where it is asked for k >= $from, so the bound is a smaller text.
         for (let below = options.from.slice(0, -1), from = options.from as string; ; ) {
           const rows = await connection.read(
-            `?[k, v] := *${space.name}{k, v}, k > $below, !(k < $from), k < $to :limit ${digestAtOnce}`,
+            `?[k, v] := *${space.base}{k, v}, k > $below, !(k < $from), k < $to :limit ${digestAtOnce}`,
             { below, from, to: options.to },
             options.signal,
           )
@@ -370,7 +332,7 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
           connection,
           options.query,
           options.parameters,
-          (table) => catalog.table(options.scope, table),
+          async (table) => (await tableOf({ ...options, table })).base,
           options.signal,
         ),
       ),
@@ -379,22 +341,6 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
 
 const digestAtOnce = 10_000
 
-const sizeOf = ([, , id, rest, fields]: StoredRow): number =>
-  200 + id.length + rest.length + JSON.stringify(fields).length
-
-const checkDefinition = ({ columns, fullText = [] }: TableDefinition): void => {
-  for (const name of Object.keys(columns)) checkName(name, 'columns')
-  for (const name of fullText)
-    if (!Object.hasOwn(columns, name) || columns[name]?.type !== 'string')
-      throw invalid('fullText', `${JSON.stringify(name)} is no declared column of type string`)
-}
-
-const mergeTables = (before: Definition, wanted: Definition, fullText: readonly string[] | undefined): Definition => {
-  const columns = { ...before.columns }
-  for (const [column, type] of Object.entries(wanted.columns ?? {})) {
-    const old = Object.hasOwn(columns, column) ? columns[column] : undefined
-    if (old !== undefined && old !== type) throw conflict(`columns.${column}`, `of type ${old}`, type)
-    columns[column] = type
-  }
-  return { columns, text: fullText && fullText.length > 0 ? fullText : (before.text ?? []) }
-}
+/** The condition that a page in order of key starts with. */
+const afterKey = (cursor: string | undefined, bindings: Bindings): string =>
+  cursor === undefined ? '' : `, k > ${bindings.add(textAt(readCursor(cursor, 1), 0))}`

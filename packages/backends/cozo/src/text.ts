@@ -1,3 +1,4 @@
+import { type Metadata, type UpsertMode, valueAt } from '@veritas-db/core/contract'
 import { type Bindings, block } from './script.js'
 
 /** The words of a plain query, as the server's tokenizer splits texts: letters and digits of any alphabet. */
@@ -33,20 +34,40 @@ export const hitRules = (
 hit[${own.join(', ')}, sum(x)] := found[${all}, s, w], x = s * ${weight}`
 }
 
-/** The texts that full text covers, with their places, as the parameter `$text`. */
-export const textOf = (paths: readonly string[] | undefined): (readonly [number, string])[] =>
-  (paths ?? []).map((path, i) => [i, path])
+/** The texts of a record at the paths that full text covers, with the paths' places. */
+export const textsAt = (paths: readonly string[], metadata: Metadata): (readonly [number, string])[] =>
+  paths.flatMap((path, i) => {
+    const text = valueAt(metadata, path)
+    return typeof text === 'string' ? [[i, text] as const] : []
+  })
 
-/** A query for the texts of a relation `{k, j}`, by `$text`. */
-const textsIn = (relation: string): string =>
-  `field[c, path] <- $text ?[k, c, t] := *${relation}{k, j}, field[c, path], t = get(j, [path, 's'], null), is_string(t)`
+/**
+ * Statements that put `$texts`, rows of `columns` and a text, in place of what records with the keys `$keys` had. What is put over a
+ * text that is there would leave its old words in the index, so that those go first.
+ */
+export const replaceTexts = (
+  relation: string,
+  keys: readonly string[],
+  columns: readonly string[],
+  mode: UpsertMode,
+): string => {
+  const own = keys.join(', ')
+  const all = columns.join(', ')
+  const fresh = mode === 'replace' ? '' : `, not *_stale{${own}}`
+  return block(
+    `written[${own}] <- $keys ?[${all}] := written[${own}]${fresh}, *${relation}{${all}} :rm ${relation} {${all}}`,
+    `given[${all}, t] <- $texts ?[${all}, t] := given[${all}, t]${fresh} :put ${relation} {${all} => t}`,
+  )
+}
 
-/** Statements that gather the texts of the rows of `changed`. What is put over a text that is there would leave its old words in the index. */
-export const gatherTexts = (changed: string, texts: string): readonly string[] => [
-  `?[k, c] := *${changed}{k}, *${texts}{k, c} :rm ${texts} {k, c}`,
-  `${textsIn(changed)} :put ${texts} {k, c => t}`,
-]
-
-/** A script that gathers all texts of a relation anew, by `$text`. */
+/** A script that gathers all texts of a relation `{k => m}` anew, by `$paths`. */
 export const gatherAll = (relation: string, texts: string): string =>
-  block(`?[k, c] := *${texts}{k, c} :rm ${texts} {k, c}`, `${textsIn(relation)} :put ${texts} {k, c => t}`)
+  block(
+    `?[k, c] := *${texts}{k, c} :rm ${texts} {k, c}`,
+    `path[c, steps] <- $paths
+     ?[k, c, t] := *${relation}{k, m}, f = parse_json(m), path[c, steps], t = get(f, steps, null), is_string(t) :put ${texts} {k, c => t}`,
+  )
+
+/** Paths as `gatherAll` takes them. */
+export const stepsOf = (paths: readonly string[]): (readonly [number, readonly string[]])[] =>
+  paths.map((path, i) => [i, path.split('.')])

@@ -3,57 +3,54 @@ import {
   checkLimit,
   checkVector,
   checkVectorPatch,
-  encodeMetadata,
   FULL_FILTER,
-  invalid,
-  isMatchAll,
   issuesOf,
-  type Metric,
   pageOf,
   type RecordHead,
   refuseMistakes,
   type ScanOptions,
   type ScopedOptions,
   throwIfAborted,
-  unsupported,
   type VectorCapabilities,
   type VectorMatch,
-  type VectorQuery,
   type VectorRecord,
   type VectorRole,
+  type VeritasError,
 } from '@veritas-db/core/contract'
-import { limits, vectorLimits, writeBatches } from './batches.js'
-import { type Catalog, conflict, type Definition, plainScope } from './catalog.js'
+import { keysAtOnce, limits, splitEvery, vectorLimits, writeBatches } from './batches.js'
+import type { Catalog, Space } from './catalog.js'
 import { checkDirection, checkVectorRecord } from './checks.js'
 import type { CozoConfig } from './config.js'
-import type { Connection, Rows } from './connection.js'
-import { backendName, missing } from './errors.js'
-import { encodeFields } from './fields.js'
-import { keysAtOnce, splitEvery } from './lists.js'
+import type { Connection } from './connection.js'
+import { missing, refuse } from './errors.js'
+import { complete } from './fill.js'
+import { compileFilter } from './filter.js'
 import { Bindings } from './script.js'
+import { inKeyOrder, matching } from './select.js'
 import { hitRules, wordsOf } from './text.js'
 import {
   type Collection,
   collectionOf,
   distances,
-  encodeVector,
   identity,
   isIndexed,
+  mergeCollections,
   relationsOf,
-  store,
+  sourceOf,
   toHead,
   toMatch,
   toRecord,
+  vectorLayout,
 } from './vector/model.js'
 import {
   after,
-  columns,
   deleteScript,
-  included,
+  exactScript,
+  getScript,
+  nearScript,
   patchScript,
-  statements,
+  prepare,
   upsertScript,
-  where,
 } from './vector/scripts.js'
 
 /** What the vector role can do. */
@@ -75,31 +72,63 @@ export const vectorCapabilities: VectorCapabilities = {
 
 /** The vector role. */
 export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw: CozoConfig['hnsw']): VectorRole => {
+  const layout = vectorLayout(hnsw)
   const call = <T>(operation: string, options: Partial<ScopedOptions>, work: () => Promise<T>): Promise<T> =>
     connection.call('vector', operation, options as ScopedOptions, work)
 
-  const find = async ({ scope, signal }: ScopedOptions): Promise<Collection> => {
-    const space = await catalog.find(catalog.vector(scope), signal)
-    if (!space) throw missing(`The vector collection "${scope.collection}"`, 'ensureCollection')
-    return collectionOf(space)
+  const absent = ({ scope }: ScopedOptions): VeritasError =>
+    missing(`The vector collection "${scope.collection}"`, 'ensureCollection')
+
+  const spaceOf = async (options: ScopedOptions): Promise<Space> => {
+    const space = await catalog.find(catalog.vector(options.scope), options.signal)
+    if (!space) throw absent(options)
+    return space
+  }
+
+  /** A call that reads a collection. */
+  const reading = <T>(operation: string, options: ScopedOptions, read: (c: Collection) => Promise<T>): Promise<T> =>
+    call(operation, options, async () =>
+      catalog.reading(
+        await spaceOf(options),
+        () => absent(options),
+        options.signal,
+        (space) => read(collectionOf(space)),
+      ),
+    )
+
+  /** Runs a script that deletes what a rule chooses, and answers how many records that were. */
+  const remove = async (
+    options: ScopedOptions,
+    space: Space,
+    choose: (c: Collection, bindings: Bindings) => string,
+  ): Promise<number> => {
+    throwIfAborted(options.signal)
+    const [row] = await catalog.writing(
+      space,
+      () => absent(options),
+      options.signal,
+      (now) => {
+        const bindings = new Bindings()
+        return {
+          script: deleteScript(collectionOf(now), choose(collectionOf(now), bindings)),
+          parameters: bindings.values,
+        }
+      },
+    )
+    return Number(row?.[0] ?? 0)
   }
 
   const scan = ((options: ScanOptions & { readonly fields?: 'keys' | 'all' }) =>
-    call('scan', options, async () => {
-      const { records, vectors } = await find(options)
-      const limit = options.limit ?? 1000
+    reading('scan', options, async (c) => {
+      const { filter, cursor, limit = 1000, signal } = options
       checkLimit(limit, 'limit')
       const bindings = new Bindings()
-      const conditions = after(options.cursor, bindings) + where(options.filter, bindings)
       const keysOnly = options.fields === 'keys'
-      const head = keysOnly ? 'k, o, v' : 'k, o, v, d, t, m, x'
-      const vector = keysOnly ? '' : `, *${vectors}{k, o, x}`
-      // Key and ordinal come first, and the relation is read in their order, so that `:limit` ends the reading.
-      const rows = await connection.read(
-        `?[${head}] := *${records}{${columns}}${conditions}${vector} :limit ${limit + 1}`,
-        bindings.values,
-        options.signal,
-      )
+      const answer = keysOnly
+        ? { columns: ['v'], head: 'k, o, v' }
+        : { columns: ['v', 'd', 't', 'm'], head: 'k, o, v, d, t, m, x', more: `, *${c.vectors}{k, o, x}` }
+      const page = { ...answer, filter, after: after(cursor, bindings), limit: limit + 1 }
+      const rows = await connection.read(inKeyOrder(sourceOf(c), page, bindings), bindings.values, signal)
       return pageOf<readonly unknown[], RecordHead | VectorRecord>(
         rows,
         limit,
@@ -108,39 +137,6 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
       )
     })) as VectorRole['scan']
 
-  /** The nearest among all, or among those that match: every vector is compared. */
-  const exactly = (c: Collection, query: VectorQuery): Promise<Rows> => {
-    const bindings = new Bindings()
-    const matching =
-      query.filter && !isMatchAll(query.filter) ? `*${c.records}{k, o, j}${where(query.filter, bindings)}, ` : ''
-    const vector = bindings.add(encodeVector(query.vector))
-    return connection.read(
-      `wanted[w] := w = vec(${vector})
-near[k, o, dist] := wanted[w], ${matching}*${c.vectors}{k, o, x}, dist = ${distances[c.metric].call}(x, w)
-best[k, o, dist] := near[k, o, dist]
-?[dist, k, o${included(query).head}] := best[k, o, dist]${included(query).atoms(c)} :order dist, k, o :limit ${query.topK}`,
-      bindings.values,
-      query.signal,
-    )
-  }
-
-  /** The nearest as the index finds them. A filter sees only what the index gave, so it is asked for more. */
-  const byIndex = (c: Collection, query: VectorQuery): Promise<Rows> => {
-    const bindings = new Bindings()
-    const filtered = query.filter !== undefined && !isMatchAll(query.filter)
-    const candidates = Math.max(hnsw.ef, query.topK * 4)
-    const k = bindings.add(filtered ? candidates : query.topK)
-    const search = `~${c.vectors}:i{k, o | query: w, k: ${k}, ef: ${bindings.add(candidates)}, bind_distance: dist}`
-    const matching = filtered ? `, *${c.records}{k, o, j}${where(query.filter, bindings)}` : ''
-    return connection.read(
-      `wanted[w] := w = vec(${bindings.add(encodeVector(query.vector))})
-near[k, o, dist] := wanted[w], ${search}${matching}
-?[dist, k, o${included(query).head}] := near[k, o, dist]${included(query).atoms(c)} :order dist, k, o :limit ${query.topK}`,
-      bindings.values,
-      query.signal,
-    )
-  }
-
   return {
     capabilities: vectorCapabilities,
 
@@ -148,30 +144,17 @@ near[k, o, dist] := wanted[w], ${search}${matching}
 
     ensureCollection: (options) =>
       call('ensureCollection', options, async () => {
-        const { scope, dimensions, metric, fields, signal } = options
-        checkDefinition(dimensions, metric)
+        const { scope, dimensions, metric, signal } = options
+        checkDimensions(dimensions, vectorCapabilities.maxDimensions)
+        if (!vectorCapabilities.metrics.includes(metric)) throw refuse('vector', `the metric ${metric}`)
         const name = catalog.vector(scope)
-        const definition: Definition = { dimensions, metric, ...(fields && { fields }) }
-        await catalog.ensure(
-          'vector',
-          { name, scope: plainScope(scope), definition },
-          (before) => {
-            if (before.dimensions !== dimensions) throw conflict('dimensions', before.dimensions, dimensions)
-            if (before.metric !== metric) throw conflict('metric', before.metric, metric)
-            return { ...definition, fields: { ...before.fields, ...fields } }
-          },
-          () => statements(relationsOf(name), dimensions, metric, hnsw),
-          signal,
-        )
+        const space = await catalog.ensure(layout, name, scope, (before) => mergeCollections(before, options), signal)
+        const records = { relation: relationsOf(space.base).records, keys: ['k', 'o'] }
+        await complete(connection, catalog, layout, space, records, signal)
       }),
 
     dropCollection: (options) =>
-      call('dropCollection', options, async () => {
-        const name = catalog.vector(options.scope)
-        const { records, vectors, texts } = relationsOf(name)
-        const indexes = [`::hnsw drop ${vectors}:i`, `::fts drop ${texts}:f`]
-        await catalog.drop(name, indexes, [records, vectors, texts], options.signal)
-      }),
+      call('dropCollection', options, () => catalog.drop(layout, catalog.vector(options.scope), options.signal)),
 
     listCollections: (options = {}) =>
       call('listCollections', options, async () => {
@@ -186,130 +169,127 @@ near[k, o, dist] := wanted[w], ${search}${matching}
 
     upsert: (options) =>
       call('upsert', options, async () => {
-        const c = await find(options)
         const { records, mode = 'replace', signal } = options
+        const space = await spaceOf(options)
+        const c = collectionOf(space)
         refuseMistakes(records, (record) => checkVectorRecord(record, c))
-        const script = upsertScript(c, mode)
         const outcomes = await writeBatches(
-          records,
-          identity,
+          records.map(prepare),
+          ({ record }) => identity(record),
           mode,
           {
             limits: vectorLimits,
-            of: (record) =>
+            of: ({ record, text }) =>
               300 +
               record.vector.byteLength * 1.4 +
-              3 * (record.text?.length ?? 0) +
-              JSON.stringify(record.metadata).length * 3,
+              2 * Buffer.byteLength(record.text ?? '') +
+              2 * Buffer.byteLength(text),
           },
           signal,
           async (batch) => {
-            const written = await connection.write(c.name, script, { rows: batch.map(store) }, signal)
-            return new Set(written.map(([k, o]) => `${k} ${o}`))
+            const stale = await catalog.writing(
+              space,
+              () => absent(options),
+              signal,
+              (now) => upsertScript(collectionOf(now), batch, mode),
+            )
+            return new Set(mode === 'replace' ? [] : stale.map(([k, o]) => `${k} ${o}`))
           },
         )
         return { outcomes }
       }),
 
     get: (options) =>
-      call('get', options, async () => {
-        const c = await find(options)
+      reading('get', options, async (c) => {
         const include = { metadata: true, text: true, ...options.include }
-        const { head, atoms } = included({ include })
+        const script = getScript(c, { include })
         const found: Omit<VectorMatch, 'score'>[] = []
         for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce)) {
           throwIfAborted(options.signal)
-          const rows = await connection.read(
-            `wanted[k] <- $keys
-at[k, o] := wanted[k], *${c.records}{k, o}
-?[k, o${head}] := at[k, o]${atoms(c)}`,
-            { keys: keys.map((key) => [key]) },
-            options.signal,
-          )
-          for (const row of rows) found.push(toMatch(row, include))
+          for (const row of await connection.read(script, { keys }, options.signal)) found.push(toMatch(row, include))
         }
         return found
       }),
 
     query: (options) =>
-      call('query', options, async () => {
-        const c = await find(options)
-        const { vector, topK, include = {} } = options
+      reading('query', options, async (c) => {
+        const { vector, topK, include = {}, signal } = options
         checkVector(vector, c.dimensions)
         if (c.metric === 'cosine') checkDirection(vector, 'vector')
-        checkLimit(topK, 'topK')
-        if (topK > vectorCapabilities.maxTopK) throw invalid('topK', `is at most ${vectorCapabilities.maxTopK}`)
+        checkLimit(topK, 'topK', vectorCapabilities.maxTopK)
         if (topK === 0) return []
+        const ask = (make: (bindings: Bindings) => string): ReturnType<Connection['read']> => {
+          const bindings = new Bindings()
+          return connection.read(make(bindings), bindings.values, signal)
+        }
         const indexed = isIndexed(c.metric) && !options.exact
-        let rows = indexed ? await byIndex(c, options) : await exactly(c, options)
+        let rows = indexed ? await ask((bindings) => nearScript(c, options, hnsw.ef, bindings)) : []
         // Fewer than asked for: the index gave too few that match, or there are no more.
-        if (indexed && rows.length < topK) rows = await exactly(c, options)
+        if (rows.length < topK) rows = await ask((bindings) => exactScript(c, options, bindings))
         const { score } = distances[c.metric]
         return rows.map(([dist, ...row]) => ({ ...toMatch(row, include), score: score(dist as number) }))
       }),
 
     delete: (options) =>
       call('delete', options, async () => {
-        const c = await find(options)
-        const remove = async (choose: string, bindings: Bindings): Promise<number> => {
-          throwIfAborted(options.signal)
-          const [row] = await connection.write(c.name, deleteScript(c, choose), bindings.values, options.signal)
-          return Number(row?.[0] ?? 0)
-        }
+        const space = await spaceOf(options)
         if (!('keys' in options)) {
-          const bindings = new Bindings()
-          return {
-            deleted: await remove(`gone[k, o] := *${c.records}{k, o, j}${where(options.filter, bindings)}`, bindings),
-          }
+          const { filter } = options
+          const deleted = await remove(
+            options,
+            space,
+            (c, bindings) => `gone[k, o] := ${matching(sourceOf(c), { filter, columns: [] }, bindings)}`,
+          )
+          return { deleted }
         }
         let deleted = 0
-        for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce)) {
-          const bindings = new Bindings()
-          const wanted = `wanted[k] <- ${bindings.add(keys.map((key) => [key]))}`
-          deleted += await remove(`${wanted}\ngone[k, o] := wanted[k], *${c.records}{k, o}`, bindings)
-        }
+        for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce))
+          deleted += await remove(
+            options,
+            space,
+            (c, bindings) => `gone[k, o] := k in ${bindings.add(keys)}, *${c.records}{k, o}`,
+          )
         return { deleted }
       }),
 
     deleteByDocument: (options) =>
       call('deleteByDocument', options, async () => {
-        const c = await find(options)
+        const space = await spaceOf(options)
         let deleted = 0
         for (const documents of splitEvery(options.documents, keysAtOnce)) {
-          throwIfAborted(options.signal)
           const rows = documents.map(({ key, versionBelow }) => [key, versionBelow])
-          const choose = `wanted[k, below] <- $rows\ngone[k, o] := wanted[k, below], *${c.records}{k, o, v}, v < below`
-          const [row] = await connection.write(c.name, deleteScript(c, choose), { rows }, options.signal)
-          deleted += Number(row?.[0] ?? 0)
+          deleted += await remove(
+            options,
+            space,
+            (c, bindings) =>
+              `wanted[k, below] <- ${bindings.add(rows)}\ngone[k, o] := wanted[k, below], *${c.records}{k, o, v}, v < below`,
+          )
         }
         return { deleted }
       }),
 
     count: (options) =>
-      call('count', options, async () => {
-        const c = await find(options)
+      reading('count', options, async (c) => {
         const bindings = new Bindings()
-        const [row] = await connection.read(
-          `?[count(o)] := *${c.records}{k, o, j}${where(options.filter, bindings)}`,
-          bindings.values,
-          options.signal,
-        )
+        const body = matching(sourceOf(c), { filter: options.filter, columns: [] }, bindings)
+        const [row] = await connection.read(`?[count(o)] := ${body}`, bindings.values, options.signal)
         return Number(row?.[0] ?? 0)
       }),
 
     scan,
 
     searchText: (options) =>
-      call('searchText', options, async () => {
-        const c = await find(options)
+      reading('searchText', options, async (c) => {
         checkLimit(options.limit, 'limit')
         const words = wordsOf(options.query)
         if (words.length === 0 || options.limit === 0) return []
         const bindings = new Bindings()
         const rules = hitRules(c.texts, ['k', 'o'], ['k', 'o'], words, bindings, '1')
+        const conditions = compileFilter(options.filter, bindings, sourceOf(c).slots)
+        const columns = [...new Set(['k', 'o', 'v', 'd', 't', 'm', ...conditions.columns])].join(', ')
         const rows = await connection.read(
           `${rules}
-?[s, k, o, v, d, t, m] := hit[k, o, s], *${c.records}{${columns}}${where(options.filter, bindings)} :order -s, k, o :limit ${options.limit}`,
+?[s, k, o, v, d, t, m] := hit[k, o, s], *${c.records}{${columns}}${conditions.atoms} :order -s, k, o :limit ${options.limit}`,
           bindings.values,
           options.signal,
         )
@@ -318,32 +298,25 @@ at[k, o] := wanted[k], *${c.records}{k, o}
 
     patch: (options) =>
       call('patch', options, async () => {
-        const c = await find(options)
+        const space = await spaceOf(options)
         refuseMistakes(options.records, checkVectorPatch)
         const outcomes = await writeBatches(
           options.records,
           identity,
           'ifNewer',
-          { limits, of: (record) => 200 + JSON.stringify(record.metadata).length * 3 },
+          { limits, of: (record) => 300 + 3 * JSON.stringify(record.metadata).length },
           options.signal,
           async (batch) => {
-            const rows = batch.map(({ key, ordinal, version, metadata }) => [
-              key,
-              ordinal,
-              version,
-              encodeMetadata(metadata),
-              encodeFields(metadata),
-            ])
-            const written = await connection.write(c.name, patchScript(c), { rows }, options.signal)
-            return new Set(written.map(([k, o]) => `${k} ${o}`))
+            const stale = await catalog.writing(
+              space,
+              () => absent(options),
+              options.signal,
+              (now) => patchScript(collectionOf(now), batch),
+            )
+            return new Set(stale.map(([k, o]) => `${k} ${o}`))
           },
         )
         return { outcomes }
       }),
   }
-}
-
-const checkDefinition = (dimensions: number, metric: Metric): void => {
-  checkDimensions(dimensions, vectorCapabilities.maxDimensions)
-  if (!vectorCapabilities.metrics.includes(metric)) throw unsupported(backendName, 'vector', `the metric ${metric}`)
 }

@@ -1,8 +1,8 @@
 import { type Direction, type EdgeRecord, type Key, type Path, throwIfAborted } from '@veritas-db/core/contract'
+import { splitEvery } from '../batches.js'
 import type { Connection } from '../connection.js'
-import { splitEvery } from '../lists.js'
 import { Bindings } from '../script.js'
-import { edgeColumns, nodeColumns, type Relations, toEdge, toNode } from './model.js'
+import { edgeColumns, nodeHead, type Relations, toEdge, toNode } from './model.js'
 
 /** What a walk may use. */
 export interface Way {
@@ -40,15 +40,26 @@ export const readEdges = async (
     throwIfAborted(signal)
     const bindings = new Bindings()
     const types = way.edgeTypes ? `, is_in(y, ${bindings.add(way.edgeTypes)})` : ''
-    const rules = [`at[k] <- ${bindings.add(some.map((key) => [key]))}`]
+    const keysOfSome = bindings.add(some)
     const head = `?[${edgeColumns}]`
-    if (way.direction !== 'in') rules.push(`${head} := at[s], *${relations.edges}{${edgeColumns}}${types}`)
+    const rules: string[] = []
+    if (way.direction !== 'in') rules.push(`${head} := s in ${keysOfSome}, *${relations.edges}{${edgeColumns}}${types}`)
     if (way.direction !== 'out')
-      rules.push(`${head} := at[t], *${relations.edges}:r{t, y, s, o}${types}, *${relations.edges}{${edgeColumns}}`)
+      rules.push(
+        `${head} := t in ${keysOfSome}, *${relations.edges}:r{t, y, s, o}${types}, *${relations.edges}{${edgeColumns}}`,
+      )
     for (const row of await connection.read(rules.join('\n'), bindings.values, signal))
       found.set(row.slice(0, 4).join(' '), toEdge(row))
   }
   return [...found.values()]
+}
+
+/** A rule that gives `reached[n]`: the nodes that one step from `start` leads to. */
+export const stepRules = (relations: Relations, start: Key, way: Way, bindings: Bindings): string => {
+  const from = bindings.add(start)
+  return stepsOf(relations, way, 'm', 'n', bindings)
+    .map((step) => `reached[n] := m = ${from}, ${step}, n != m`)
+    .join('\n')
 }
 
 /**
@@ -128,11 +139,7 @@ const readPath = async (
   signal: AbortSignal | undefined,
 ): Promise<Path | null> => {
   const [foundNodes, foundEdges] = await Promise.all([
-    connection.read(
-      `at[k] <- $keys ?[${nodeColumns}] := at[k], *${nodes}{${nodeColumns}}`,
-      { keys: keys.map((key) => [key]) },
-      signal,
-    ),
+    connection.read(`?[${nodeHead}] := k in $keys, *${nodes}{${nodeHead}}`, { keys }, signal),
     connection.read(
       `at[s, y, t, o] <- $steps ?[${edgeColumns}] := at[s, y, t, o], *${edges}{${edgeColumns}}`,
       { steps },

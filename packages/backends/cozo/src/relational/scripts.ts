@@ -1,51 +1,147 @@
-import { type FieldType, readCursor, textAt, type UpsertMode } from '@veritas-db/core/contract'
-import { freshRule } from '../batches.js'
-import type { Definition, Space } from '../catalog.js'
+import {
+  type FieldType,
+  foreignCursor,
+  type Position,
+  type RowRecord,
+  readCursor,
+  textAt,
+  type UpsertMode,
+  type Version,
+} from '@veritas-db/core/contract'
+import type { Script, Space } from '../catalog.js'
+import { numberParameter } from '../filter.js'
+import { encodeFields } from '../metadata.js'
 import { type Bindings, block } from '../script.js'
-import { createTextIndex, gatherTexts } from '../text.js'
+import { inSlotOrder, matching, type Selection, type Source } from '../select.js'
+import { cellsOf, fractions, type SlotType, slotMap, slotValue } from '../slots.js'
+import { replaceTexts, textsAt } from '../text.js'
+import { answerStale, findStale, type Given, putRows, type Target } from '../writes.js'
+import { textsOf } from './model.js'
 
-/** Writes the rows of `$rows`, with their texts, and answers the keys of those that were written. */
-export const upsertScript = (space: Space, mode: UpsertMode): string => {
-  const { name, definition } = space
-  const columns = ['k', 'v', 'd', 'm', 'j']
-  const searchable = (definition.text ?? []).length > 0
-  const fields = 'k => v, d, m, j'
-  return block(
-    `${freshRule(mode, name, ['k'], columns)} ?[${columns}] := new[${columns}] :create _new {${fields}}`,
-    `?[${columns}] := *_new{${columns}} :put ${name} {${fields}}`,
-    ...(searchable ? gatherTexts('_new', `${name}_f`) : []),
-    '?[k] := *_new{k}',
-  )
+/** A row with the text that its values are stored as. */
+export interface PreparedRow {
+  readonly record: RowRecord
+  readonly version: Version
+  readonly text: string
+}
+
+export const prepare = (record: RowRecord): PreparedRow => ({
+  record,
+  version: record.version,
+  text: encodeFields(record.values),
+})
+
+/** What a batch of rows is written with. Its answer are the keys of those that are stale. */
+export const upsertScript = (space: Space, batch: readonly PreparedRow[], mode: UpsertMode): Script => {
+  const { base, definition } = space
+  const slots = slotMap(definition.slots)
+  const text = definition.text ?? []
+  const rows = batch.map(({ record, text: values }) => [
+    record.key,
+    record.version,
+    record.documentId,
+    values,
+    ...cellsOf(slots, record.values),
+  ])
+  const values = ['v', 'd', 'm', ...[...slots.values()].map((slot) => slot.column)]
+  const target: Target = { relation: base, keys: ['k'], values }
+  const given: Given = { mode, columns: ['k', ...values], asTexts: fractions(slots, rows, 4) }
+  const texts = batch.flatMap(({ record }) => textsAt(text, record.values).map((found) => [record.key, ...found]))
+  return {
+    script: [
+      findStale(target, given),
+      putRows(target, given),
+      text.length > 0 && replaceTexts(textsOf(base), ['k'], ['k', 'c'], mode),
+      answerStale(mode),
+    ]
+      .filter(Boolean)
+      .join('\n'),
+    parameters: { rows, ...(text.length > 0 && { texts, keys: batch.map(({ record }) => [record.key]) }) },
+  }
 }
 
 /** Deletes the rows whose keys a rule `gone[k]` chooses, and answers how many there were. */
-export const deleteScript = ({ name, definition }: Space, choose: string): string =>
+export const deleteScript = ({ base, definition }: Space, choose: string): string =>
   block(
     `${choose} ?[k] := gone[k] :create _gone {k}`,
-    `?[k] := *_gone{k} :rm ${name} {k}`,
-    (definition.text ?? []).length > 0 && `?[k, c] := *_gone{k}, *${name}_f{k, c} :rm ${name}_f {k, c}`,
+    `?[k] := *_gone{k} :rm ${base} {k}`,
+    (definition.text ?? []).length > 0 && `?[k, c] := *_gone{k}, *${textsOf(base)}{k, c} :rm ${textsOf(base)} {k, c}`,
     '?[count(k)] := *_gone{k}',
   )
 
-/** What makes the relations and indexes of a table. */
-export const tableStatements = (name: string, { text = [] }: Definition): string[] => [
-  `:create ${name} {k: String => v: String, d: String, m: String, j: Json}`,
-  ...(text.length > 0 ? [`:create ${name}_f {k: String, c: Int => t: String}`, createTextIndex(`${name}_f`)] : []),
-]
-
-/** The binding of `x`, the position of a row in an order: null where the column is. */
-export const positionOf = (type: FieldType, path: string): string => {
-  if (type === 'number') return `number = get(j, [${path}, 'n'], null), x = if(is_null(number), null, to_float(number))`
-  return `x = get(j, [${path}, '${type.slice(0, 1)}'], null)`
+/** Where a row stands in an order: a variable, and the atoms that bind it; it is null where the column is. */
+interface Place {
+  readonly variable: string
+  /** What the atoms look at. */
+  readonly columns: readonly string[]
+  readonly atoms: string
 }
 
-/** The condition that a page in order of `x` starts with. Null comes first when ascending, last when descending. */
-export const after = (type: FieldType, down: boolean, cursor: string, bindings: Bindings): string => {
+/** A query for rows in order of a column and then of their keys. */
+export const orderedScript = (
+  source: Source,
+  order: { readonly column: string; readonly type: SlotType; readonly down: boolean },
+  page: Selection & { readonly head: string; readonly cursor: string | undefined; readonly limit: number },
+  bindings: Bindings,
+): string => {
+  const { type, down } = order
+  const slot = source.slots.get(order.column)
+  const place: Place = slot
+    ? { variable: slot.column, columns: [slot.column], atoms: '' }
+    : {
+        variable: 'x',
+        columns: ['m'],
+        atoms: `, fields = parse_json(m), x = ${slotValue(type, order.column, bindings, 'fields')}`,
+      }
+  const position = readPosition(page.cursor, type, bindings)
+  const selection: Selection = {
+    filter: page.filter,
+    columns: [...page.columns, ...place.columns],
+    more: `${place.atoms}${page.more ?? ''}${after(position, place.variable, down)}`,
+  }
+  const head = `${place.variable}, ${page.head}`
+  if (slot && !down) {
+    const from = position?.value === undefined ? '' : `, ${slot.column} >= ${position.value}`
+    const script = inSlotOrder(
+      source,
+      slot.column,
+      { ...selection, more: `${from}${selection.more}`, head, limit: page.limit },
+      bindings,
+    )
+    if (script !== undefined) return script
+  }
+  return `?[${head}] := ${matching(source, selection, bindings)} :order ${down ? '-' : ''}${place.variable}, k :limit ${page.limit}`
+}
+
+/** Whether rows can be in order of such a column. */
+export const isOrdered = (type: FieldType): type is SlotType =>
+  type === 'string' || type === 'number' || type === 'date' || type === 'boolean'
+
+/** The position of a row of an answer, which begins with its place in the order and its key. */
+export const positionOf = ([x, k]: readonly unknown[]): Position => [(x ?? null) as string | number | null, k as string]
+
+interface Bound {
+  /** Parameters. */
+  readonly key: string
+  /** Undefined where the column is null. */
+  readonly value?: string
+}
+
+const readPosition = (cursor: string | undefined, type: SlotType, bindings: Bindings): Bound | undefined => {
   const position = readCursor(cursor, 2)
+  if (!position) return undefined
   const key = bindings.add(textAt(position, 1))
-  const value = position?.[0] ?? null
-  if (value === null) return down ? `(is_null(x) && k > ${key})` : `(!is_null(x) || k > ${key})`
-  const bound = bindings.add(value)
-  const read = type === 'number' || type === 'date' ? `to_float(${bound})` : bound
-  return `if(is_null(x), ${down}, x ${down ? '<' : '>'} ${read} || (x == ${read} && k > ${key}))`
+  const value = position[0]
+  if (value === null) return { key }
+  if (type === 'string' && typeof value === 'string') return { key, value: bindings.add(value) }
+  if (type !== 'string' && typeof value === 'number') return { key, value: numberParameter(value, bindings) }
+  throw foreignCursor()
+}
+
+/** Conditions that a page starts with. Null comes first when ascending, last when descending. */
+const after = (position: Bound | undefined, x: string, down: boolean): string => {
+  if (!position) return ''
+  const { key, value } = position
+  if (value === undefined) return down ? `, is_null(${x}), k > ${key}` : `, (!is_null(${x}) || k > ${key})`
+  return `, if(is_null(${x}), ${down}, ${x} ${down ? '<' : '>'} ${value} || (${x} == ${value} && k > ${key}))`
 }

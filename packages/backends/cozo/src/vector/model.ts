@@ -1,23 +1,26 @@
-import {
-  decodeMetadata,
-  encodeMetadata,
-  type Key,
-  type Metric,
-  type RecordHead,
-  type VectorMatch,
-  type VectorQuery,
-  type VectorRecord,
-  type Version,
+import type {
+  CollectionDefinition,
+  Key,
+  Metric,
+  RecordHead,
+  VectorMatch,
+  VectorQuery,
+  VectorRecord,
+  Version,
 } from '@veritas-db/core/contract'
-import type { Space } from '../catalog.js'
-import { encodeFields } from '../fields.js'
+import { conflict, type Definition, type Layout, type Space } from '../catalog.js'
+import type { CozoConfig } from '../config.js'
+import { decodeFields } from '../metadata.js'
+import type { Source } from '../select.js'
+import { assignSlots, createIndexes, dropIndexes, readySlots, type Slots, slotColumns } from '../slots.js'
+import { createTextIndex } from '../text.js'
 
 /** A vector collection with the relations that hold it. */
 export interface Collection {
-  readonly name: string
   readonly dimensions: number
   readonly metric: Metric
-  /** `{k, o => v, d, t, m, j}`: key, ordinal, version, document's id, text, metadata, metadata for filters */
+  readonly slots: Slots
+  /** `{k, o => v, d, t, m, slots}`: key, ordinal, version, document's id, text, metadata */
   readonly records: string
   /** `{k, o => x}`, with the index `i`; apart from the records, so that what reads those reads no vectors */
   readonly vectors: string
@@ -25,18 +28,66 @@ export interface Collection {
   readonly texts: string
 }
 
-export const relationsOf = (name: string): Pick<Collection, 'records' | 'vectors' | 'texts'> => ({
-  records: `${name}r`,
-  vectors: `${name}x`,
-  texts: `${name}f`,
+export const relationsOf = (base: string): Pick<Collection, 'records' | 'vectors' | 'texts'> => ({
+  records: `${base}r`,
+  vectors: `${base}x`,
+  texts: `${base}f`,
 })
 
-export const collectionOf = ({ name, definition }: Space): Collection => ({
-  name,
+export const collectionOf = ({ base, definition }: Space): Collection => ({
   dimensions: definition.dimensions ?? 0,
   metric: definition.metric ?? 'cosine',
-  ...relationsOf(name),
+  slots: definition.slots ?? {},
+  ...relationsOf(base),
 })
+
+const keys: readonly string[] = ['k', 'o']
+
+export const sourceOf = ({ records, slots }: Collection): Source => ({
+  relation: records,
+  keys,
+  slots: readySlots(slots),
+})
+
+/** Where a collection is. */
+export const vectorLayout = ({ m, efConstruction }: CozoConfig['hnsw']): Layout => ({
+  kind: 'vector',
+  make: (base, { dimensions, metric = 'cosine', slots }) => {
+    const { records, vectors, texts } = relationsOf(base)
+    const index = `{dim: ${dimensions}, dtype: F32, fields: [x], distance: ${distances[metric].option}, m: ${m}, ef_construction: ${efConstruction}}`
+    return [
+      `:create ${records} {k: String, o: Int => v: String, d: String, t: String?, m: String, ${slotColumns}}`,
+      ...createIndexes(records, slots, keys),
+      `:create ${vectors} {k: String, o: Int => x: <F32; ${dimensions}>}`,
+      ...(isIndexed(metric) ? [`::hnsw create ${vectors}:i ${index}`] : []),
+      `:create ${texts} {k: String, o: Int => t: String}`,
+      createTextIndex(texts),
+    ]
+  },
+  drop: (base, { slots }) => {
+    const { records, vectors, texts } = relationsOf(base)
+    return [
+      ...dropIndexes(records, slots),
+      `::hnsw drop ${vectors}:i`,
+      `::fts drop ${texts}:f`,
+      ...[records, vectors, texts].map((relation) => `::remove ${relation}`),
+    ]
+  },
+})
+
+/** The definition with what is declared now. @throws VeritasError CONFLICT where dimensions or metric are others already */
+export const mergeCollections = (before: Definition | undefined, wanted: CollectionDefinition): Definition => {
+  const { dimensions, metric, fields } = wanted
+  if (before && before.dimensions !== dimensions) throw conflict('dimensions', before.dimensions, dimensions)
+  if (before && before.metric !== metric) throw conflict('metric', before.metric, metric)
+  const all = { ...before?.fields, ...fields }
+  return {
+    dimensions,
+    metric,
+    ...(Object.keys(all).length > 0 && { fields: all }),
+    slots: assignSlots(before?.slots, all, before === undefined),
+  }
+}
 
 /** A distance of the server: its function, its name as an option of an index, and the similarity it stands for. */
 export interface Distance {
@@ -59,18 +110,6 @@ export const isIndexed = (metric: Metric): boolean => metric !== 'dot'
 export const encodeVector = (vector: Float32Array): string =>
   Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')
 
-/** A record as the rows of `upsertScript`. */
-export const store = (record: VectorRecord): readonly unknown[] => [
-  record.key,
-  record.ordinal,
-  record.version,
-  record.documentId,
-  record.text ?? null,
-  encodeMetadata(record.metadata),
-  encodeFields(record.metadata),
-  encodeVector(record.vector),
-]
-
 export const identity = ({ key, ordinal }: { readonly key: Key; readonly ordinal: number }): string =>
   `${key} ${ordinal}`
 
@@ -83,7 +122,7 @@ export const toMatch = (
   version: v as Version,
   documentId: d as string,
   ...(include.text && typeof t === 'string' && { text: t }),
-  ...(include.metadata && { metadata: decodeMetadata(m as string) }),
+  ...(include.metadata && { metadata: decodeFields(m as string) }),
   ...(include.vector && { vector: Float32Array.from(x as number[]) }),
 })
 
@@ -99,6 +138,6 @@ export const toRecord = ([k, o, v, d, t, m, x]: readonly unknown[]): VectorRecor
   version: v as Version,
   documentId: d as string,
   vector: Float32Array.from(x as number[]),
-  metadata: decodeMetadata(m as string),
+  metadata: decodeFields(m as string),
   ...(typeof t === 'string' && { text: t }),
 })

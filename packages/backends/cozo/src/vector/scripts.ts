@@ -1,42 +1,71 @@
 import {
-  type FilterNode,
   foreignCursor,
-  isMatchAll,
-  type Metric,
   readCursor,
   textAt,
   type UpsertMode,
   type VectorQuery,
+  type VectorRecord,
+  type Version,
 } from '@veritas-db/core/contract'
-import { freshRule } from '../batches.js'
-import type { CozoConfig } from '../config.js'
+import type { Script } from '../catalog.js'
 import { compileFilter } from '../filter.js'
-import { type Bindings, block } from '../script.js'
-import { createTextIndex } from '../text.js'
-import { type Collection, distances, isIndexed } from './model.js'
+import { encodeFields } from '../metadata.js'
+import { Bindings, block } from '../script.js'
+import { matching } from '../select.js'
+import { cellsOf, fractions, slotMap } from '../slots.js'
+import { replaceTexts } from '../text.js'
+import { answerStale, findStale, type Given, putRows, type Target } from '../writes.js'
+import { type Collection, distances, encodeVector, sourceOf } from './model.js'
 
-/** The columns of the records. */
-export const columns: readonly string[] = ['k', 'o', 'v', 'd', 't', 'm', 'j']
-
-/** With the vector: what a row of `upsertScript` holds. */
-const given: readonly string[] = [...columns, 'x']
-
-/** Conditions after an atom that binds `j`. */
-export const where = (filter: FilterNode | undefined, bindings: Bindings): string =>
-  filter && !isMatchAll(filter) ? `, ${compileFilter(filter, bindings, 'j')}` : ''
-
-/** What a query brings beside keys: variables of the head, and the atoms that bind them. */
-export const included = ({
+/** What a query brings beside keys: the relation's columns, and variables of the head that `toMatch` reads after the keys. */
+const included = ({
   include = {},
-}: Pick<VectorQuery, 'include'>): { readonly head: string; readonly atoms: (c: Collection) => string } => {
-  const fields = ['v', 'd', include.text ? 't' : 'no_text', include.metadata ? 'm' : 'no_metadata']
-  const unbound = fields.filter((field) => field.startsWith('no_')).map((field) => `, ${field} = null`)
-  const bound = fields.filter((field) => !field.startsWith('no_'))
+}: Pick<VectorQuery, 'include'>): {
+  readonly columns: readonly string[]
+  readonly head: string
+  readonly more: string
+} => {
+  const columns = ['v', 'd', ...(include.text ? ['t'] : []), ...(include.metadata ? ['m'] : [])]
+  const nothing = [...(include.text ? [] : ['t']), ...(include.metadata ? [] : ['no_m'])]
   return {
-    head: `, ${fields.join(', ')}${include.vector ? ', x' : ''}`,
-    atoms: (c) =>
-      `, *${c.records}{k, o, ${bound.join(', ')}}${unbound.join('')}${include.vector ? `, *${c.vectors}{k, o, x}` : ''}`,
+    columns,
+    head: ['v', 'd', 't', include.metadata ? 'm' : 'no_m', ...(include.vector ? ['x'] : [])].join(', '),
+    more: nothing.map((variable) => `, ${variable} = null`).join(''),
   }
+}
+
+const withVector = (c: Collection, { include = {} }: Pick<VectorQuery, 'include'>): string =>
+  include.vector ? `, *${c.vectors}{k, o, x}` : ''
+
+/** All records of the keys in `$keys`. */
+export const getScript = (c: Collection, query: Pick<VectorQuery, 'include'>): string => {
+  const { columns, head, more } = included(query)
+  return `?[k, o, ${head}] := k in $keys, *${c.records}{${['k', 'o', ...columns].join(', ')}}${more}${withVector(c, query)}`
+}
+
+/** The nearest as the index finds them. A filter sees only what the index gave, so it is asked for more. */
+export const nearScript = (c: Collection, query: VectorQuery, ef: number, bindings: Bindings): string => {
+  const { columns, head, more } = included(query)
+  const conditions = compileFilter(query.filter, bindings, sourceOf(c).slots)
+  const candidates = Math.max(ef, query.topK * 4)
+  const vector = bindings.add(encodeVector(query.vector))
+  const wanted = bindings.add(conditions.atoms === '' ? query.topK : candidates)
+  const search = `~${c.vectors}:i{k, o | query: vec(${vector}), k: ${wanted}, ef: ${bindings.add(candidates)}, bind_distance: dist}`
+  const records = `*${c.records}{${[...new Set(['k', 'o', ...columns, ...conditions.columns])].join(', ')}}`
+  return `?[dist, k, o, ${head}] := ${search}, ${records}${more}${conditions.atoms}${withVector(c, query)} :order dist, k, o :limit ${query.topK}`
+}
+
+/** The nearest among all, or among those that match: every vector is compared, and only what is answered is read whole. */
+export const exactScript = (c: Collection, query: VectorQuery, bindings: Bindings): string => {
+  const { columns, head, more } = included(query)
+  const { filter } = query
+  const vector = bindings.add(encodeVector(query.vector))
+  const conditions = compileFilter(filter, new Bindings(), sourceOf(c).slots)
+  const among = conditions.atoms === '' ? '' : `${matching(sourceOf(c), { filter, columns: [] }, bindings)}, `
+  return block(
+    `?[dist, k, o] := ${among}*${c.vectors}{k, o, x}, dist = ${distances[c.metric].call}(x, vec(${vector})) :order dist, k, o :limit ${query.topK} :create _near {dist, k, o}`,
+    `?[dist, k, o, ${head}] := *_near{dist, k, o}, *${c.records}{${['k', 'o', ...columns].join(', ')}}${more}${withVector(c, query)}`,
+  )
 }
 
 /** The condition that a page in order of (key, ordinal) starts with; its first part tells the server where to begin. */
@@ -49,37 +78,55 @@ export const after = (cursor: string | undefined, bindings: Bindings): string =>
   return `, k >= ${key}, (k > ${key} || o > ${bindings.add(ordinal)})`
 }
 
-/** What makes the relations and indexes of a collection. */
-export const statements = (
-  { records, vectors, texts }: Pick<Collection, 'records' | 'vectors' | 'texts'>,
-  dimensions: number,
-  metric: Metric,
-  { m, efConstruction }: CozoConfig['hnsw'],
-): string[] => [
-  `:create ${records} {k: String, o: Int => v: String, d: String, t: String?, m: String, j: Json}`,
-  `:create ${vectors} {k: String, o: Int => x: <F32; ${dimensions}>}`,
-  ...(isIndexed(metric)
-    ? [
-        `::hnsw create ${vectors}:i {dim: ${dimensions}, dtype: F32, fields: [x], distance: ${distances[metric].option}, m: ${m}, ef_construction: ${efConstruction}}`,
-      ]
-    : []),
-  `:create ${texts} {k: String, o: Int => t: String}`,
-  createTextIndex(texts),
-]
-
-export const upsertScript = ({ records, vectors, texts }: Collection, mode: UpsertMode): string => {
-  const fields = 'k, o => v, d, t, m, j'
-  return block(
-    `${freshRule(mode, records, ['k', 'o'], given)} ?[${given}] := new[${given}] :create _new {${fields}, x}`,
-    `?[${columns}] := *_new{${columns}} :put ${records} {${fields}}`,
-    `?[k, o, x] := *_new{k, o, x} :put ${vectors} {k, o => x}`,
-    // What is put over a text that is there would leave the old words in the index.
-    `?[k, o] := *_new{k, o}, *${texts}{k, o} :rm ${texts} {k, o}`,
-    `?[k, o, t] := *_new{k, o, t}, is_string(t) :put ${texts} {k, o => t}`,
-    '?[k, o] := *_new{k, o}',
-  )
+/** A record with the text that its metadata are stored as. */
+export interface PreparedVector {
+  readonly record: VectorRecord
+  readonly version: Version
+  readonly text: string
 }
 
+export const prepare = (record: VectorRecord): PreparedVector => ({
+  record,
+  version: record.version,
+  text: encodeFields(record.metadata),
+})
+
+const keys = ['k', 'o']
+
+/** What a batch of records is written with. Its answer are the keys and ordinals of those that are stale. */
+export const upsertScript = (c: Collection, batch: readonly PreparedVector[], mode: UpsertMode): Script => {
+  const slots = slotMap(c.slots)
+  const rows = batch.map(({ record, text: metadata }) => [
+    record.key,
+    record.ordinal,
+    record.version,
+    record.documentId,
+    record.text ?? null,
+    metadata,
+    ...cellsOf(slots, record.metadata),
+    encodeVector(record.vector),
+  ])
+  const values = ['v', 'd', 't', 'm', ...[...slots.values()].map((slot) => slot.column)]
+  const records: Target = { relation: c.records, keys, values }
+  const given: Given = { mode, columns: [...keys, ...values, 'x'], asTexts: fractions(slots, rows, 6) }
+  const texts = batch.flatMap(({ record: { key, ordinal, text } }) =>
+    text === undefined ? [] : [[key, ordinal, text]],
+  )
+  return {
+    script: [
+      findStale(records, given),
+      putRows(records, given),
+      putRows({ relation: c.vectors, keys, values: ['x'] }, given),
+      replaceTexts(c.texts, keys, keys, mode),
+      answerStale(mode),
+    ]
+      .filter(Boolean)
+      .join('\n'),
+    parameters: { rows, texts, keys: batch.map(({ record }) => [record.key, record.ordinal]) },
+  }
+}
+
+/** Deletes the records that a rule `gone[k, o]` chooses, and answers how many there were. */
 export const deleteScript = ({ records, vectors, texts }: Collection, choose: string): string =>
   block(
     `${choose} ?[k, o] := gone[k, o] :create _gone {k, o}`,
@@ -89,10 +136,32 @@ export const deleteScript = ({ records, vectors, texts }: Collection, choose: st
     '?[count(o)] := *_gone{k, o}',
   )
 
-export const patchScript = ({ records }: Collection): string =>
-  block(
-    `given[k, o, v, m, j] <- $rows
-     ?[${columns}] := given[k, o, v, m, j], *${records}{k, o, v: stored, d, t}, stored <= v :create _new {k, o => v, d, t, m, j}`,
-    `?[${columns}] := *_new{${columns}} :put ${records} {k, o => v, d, t, m, j}`,
-    '?[k, o] := *_new{k, o}',
-  )
+/** New metadata in place of what records have that are there. */
+export type Patch = Pick<VectorRecord, 'key' | 'ordinal' | 'version' | 'metadata'>
+
+/** What a batch of patches is written with. Its answer are the keys and ordinals of those that are stale. */
+export const patchScript = (c: Collection, batch: readonly Patch[]): Script => {
+  const slots = slotMap(c.slots)
+  const rows = batch.map(({ key, ordinal, version, metadata }) => [
+    key,
+    ordinal,
+    version,
+    encodeFields(metadata),
+    ...cellsOf(slots, metadata),
+  ])
+  const values = ['v', 'm', ...[...slots.values()].map((slot) => slot.column)]
+  const given: Given = { mode: 'ifNewer', columns: [...keys, ...values], asTexts: fractions(slots, rows, 4) }
+  const all = given.columns.join(', ')
+  return {
+    script: [
+      block(
+        `given[${all}] <- $rows
+         due[k, o] := given[${all}], *${c.records}{k, o, v: stored}, stored <= v
+         ?[k, o] := given[${all}], not due[k, o] :create _stale {k, o}`,
+      ),
+      putRows({ relation: c.records, keys, values }, given, ':update'),
+      answerStale('ifNewer'),
+    ].join('\n'),
+    parameters: { rows },
+  }
+}
