@@ -15,7 +15,7 @@ interface Contestant {
   /** Makes the store, or makes it empty. Not timed. */
   reset(): Promise<void>
   load(items: readonly Item[]): Promise<void>
-  /** The same with a comparison of versions for each record, which by hand nobody makes: shown without a goal. */
+  /** The same as the manager writes, where the backend compares versions itself, which by hand nobody does: shown without a goal. */
   loadNewer?(items: readonly Item[]): Promise<void>
   /** After the last load and before questions: what a patient user would wait for, such as an index. Not timed. */
   settle?(): Promise<void>
@@ -249,10 +249,10 @@ function against(
   })
 }
 
-/** What comparing versions costs beside what was compared before: the same writes in mode `ifNewer`. */
+/** The same documents as the manager writes them: in mode `ifNewer`, and each one's edges as a set that replaces an older one. */
 const withVersions = (benchmark: string, ours: number, raw: number): Row => ({
   benchmark,
-  what: 'in mode ifNewer, against the driver by hand',
+  what: 'as the manager writes, against the driver by hand',
   value: `${ms(ours)} : ${ms(raw)}`,
   ratio: raw / ours,
 })

@@ -1,6 +1,7 @@
 import {
   type Backend,
   type EdgeRecord,
+  type EdgeSet,
   type NodeRecord,
   parseFilter,
   type RowRecord,
@@ -134,16 +135,16 @@ const toNode = ({ key, documentId, version, metadata }: Item): NodeRecord => ({
 const toEdges = ({ key, version, targets }: Item): readonly EdgeRecord[] =>
   targets.map((target) => ({ source: key, target, type: EDGE_TYPE, ordinal: 0, version, properties: {} }))
 
+const toEdgeSet = (item: Item): EdgeSet => ({ source: item.key, version: item.version, edges: toEdges(item) })
+
 export function ourGraph(
   backend: Backend<'graph'>,
   settle?: () => Promise<void>,
 ): GraphContestant & { readonly role: Backend<'graph'>['roles']['graph'] } {
   const role = backend.roles.graph
-  const load = async (items: readonly Item[], mode: UpsertMode): Promise<void> => {
+  const loadNodes = async (items: readonly Item[], mode: UpsertMode): Promise<void> => {
     for (const batch of batches(items))
       check((await role.upsertNodes({ scope, nodes: batch.map(toNode), mode })).outcomes)
-    for (const batch of batches(items))
-      check((await role.upsertEdges({ scope, edges: batch.flatMap(toEdges), mode })).outcomes)
   }
   return {
     role,
@@ -151,8 +152,19 @@ export function ourGraph(
       await role.dropSchema({ scope })
       await role.ensureSchema({ scope, labels: ['Document'], edgeTypes: [EDGE_TYPE], fields: VECTOR_FIELDS })
     },
-    load: (items) => load(items, 'replace'),
-    ...(newerOnly(role) && { loadNewer: (items: readonly Item[]) => load(items, 'ifNewer') }),
+    async load(items) {
+      await loadNodes(items, 'replace')
+      for (const batch of batches(items))
+        check((await role.upsertEdges({ scope, edges: batch.flatMap(toEdges) })).outcomes)
+    },
+    ...(newerOnly(role) && {
+      // What the manager calls: each document's edges as a set that replaces an older one.
+      async loadNewer(items: readonly Item[]) {
+        await loadNodes(items, 'ifNewer')
+        for (const batch of batches(items))
+          check((await role.replaceEdges({ scope, sets: batch.map(toEdgeSet) })).outcomes)
+      },
+    }),
     ...(settle && { settle }),
     get: async ({ key }) => (await role.getNodes({ scope, keys: [key] }))[0]?.documentId,
     async neighbors({ key }) {
