@@ -26,8 +26,8 @@ export const open = async (
     queryTimeoutMs: 10_000,
   })
 
-export const dropDatabase = async (name: string | undefined): Promise<void> => {
-  const client = new MongoClient(url ?? '')
+export const dropDatabase = async (name: string | undefined, at: string | undefined = url): Promise<void> => {
+  const client = new MongoClient(at ?? '')
   await client.db(name).dropDatabase()
   await client.close()
 }

@@ -1,0 +1,1 @@
+export { type MongoSearchEmulator, type MongoSearchOptions, startMongoSearchEmulator } from './emulator.ts'
