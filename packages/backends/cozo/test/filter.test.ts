@@ -118,7 +118,12 @@ describe('wayIn', () => {
 
 describe('slots', () => {
   it('stay with their paths, and go to new ones as long as there are some', () => {
-    const wanted: Record<string, FieldType> = { a: 'string', l: 'string[]', c: 'boolean', constructor: 'date' }
+    const wanted = Object.fromEntries<FieldType>([
+      ['a', 'string'],
+      ['l', 'string[]'],
+      ['c', 'boolean'],
+      ['constructor', 'date'],
+    ])
     const first = assignSlots(undefined, wanted, true)
     expect(first).toEqual({
       a: { column: 's0', type: 'string', ready: true },
