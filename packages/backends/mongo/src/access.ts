@@ -34,6 +34,8 @@ export interface Access {
   readonly db: Db
   readonly transactional: boolean
   readonly abilities: Abilities
+  /** Collections in which the last large batch met nothing that was there: the next is inserted without looking first. */
+  readonly loading: Set<string>
   /** Runs one call of a role; `close` waits for it. */
   call<T>(
     role: RoleName,
@@ -48,6 +50,7 @@ export interface Access {
 /** Reads and writes of one transaction. The driver allows one command at a time in it, so they wait for each other. */
 export class Transaction implements Access {
   readonly transactional = true
+  readonly loading: Set<string> = new Set()
   readonly db: Db
   readonly #connection: { readonly abilities: Abilities; readonly hosts: string }
   readonly #session: ClientSession

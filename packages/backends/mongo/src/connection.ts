@@ -39,6 +39,7 @@ const reads: ReadonlySet<string> = new Set([
 export class Connection implements Access {
   readonly engineId: string
   readonly transactional = false
+  readonly loading: Set<string> = new Set()
   readonly hosts: string
   readonly #config: MongoConfig
   readonly #poolSize: number

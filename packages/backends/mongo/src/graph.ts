@@ -2,16 +2,13 @@ import {
   checkLimit,
   checkName,
   type EdgeRecord,
-  type FilterNode,
   FULL_FILTER,
   type GraphCapabilities,
   type GraphRole,
   type GraphSchema,
   invalid,
-  isMatchAll,
   issuesOf,
   type Key,
-  type Neighbor,
   type NodeRecord,
   type Position,
   pageOf,
@@ -29,11 +26,15 @@ import type { Access } from './access.js'
 import type { Catalog, Space } from './catalog.js'
 import { checkEdge, checkNode } from './checks.js'
 import { missing, refuse } from './errors.js'
-import { allOf, compileFilter, fieldAt, type Query } from './filter.js'
-import { deleteEdges, replaceEdges, upsertEdges } from './graph/edges.js'
+import { fieldAt } from './filter.js'
+import { replaceEdges } from './graph/edge-sets.js'
+import { deleteEdges, upsertEdges } from './graph/edges.js'
 import { nodeFields, type StoredEdge, type StoredNode, toEdge, toHead, toNode, toWrite } from './graph/model.js'
-import { byGraphLookup, findPath, type Reached, readEdgesOf, stepwise } from './graph/walk.js'
-import { keysAtOnce, splitEvery } from './lists.js'
+import { findNeighbors } from './graph/neighbors.js'
+import { conditionOf, readNodes, realOnly } from './graph/read.js'
+import { removeEdgesTo } from './graph/targets.js'
+import { findPath, readEdgesOf } from './graph/walk.js'
+import { inOneAnswer, keysAtOnce, oneOf, splitEvery } from './lists.js'
 import { keyAfter } from './pages.js'
 import { rawLanguage, readCommand, runRaw } from './raw.js'
 import { ensureTextIndex, textQuery } from './text.js'
@@ -60,15 +61,6 @@ interface Graph {
   readonly nodes: Collection<StoredNode>
 }
 
-const conditionOf = (filter: FilterNode | undefined, ...more: readonly Query[]): Filter<StoredNode> => {
-  const compiled =
-    filter && !isMatchAll(filter) ? [compileFilter(filter, (path) => ({ name: fieldAt('p', path) }))] : []
-  const queries = [...compiled, ...more]
-  return allOf(queries) as Filter<StoredNode>
-}
-
-const realOnly = (placeholders: boolean | undefined): Query[] => (placeholders ? [] : [{ h: false }])
-
 /** The graph role, over the connection or one transaction. */
 export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => {
   const call = <T>(operation: string, options: ScopedOptions, work: () => Promise<T>): Promise<T> =>
@@ -80,23 +72,6 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
     return { space, nodes: access.db.collection<StoredNode>(space._id) }
   }
 
-  const readNodes = (
-    { nodes }: Graph,
-    signal: AbortSignal | undefined,
-    condition: Filter<StoredNode>,
-    limit?: number,
-    projection: Document = nodeFields,
-  ): Promise<StoredNode[]> =>
-    access.read(signal, (settings) => {
-      const cursor = nodes.find(condition, { ...settings, projection })
-      if (limit === undefined) return cursor.batchSize(keysAtOnce + 1).toArray()
-      return cursor
-        .sort({ _id: 1 })
-        .limit(limit)
-        .batchSize(Math.min(limit + 1, 100_000))
-        .toArray()
-    })
-
   const scanNodes = ((options: ScanOptions & { readonly fields?: 'keys' | 'all' }) =>
     call('scanNodes', options, async () => {
       const graph = await graphOf(options)
@@ -105,7 +80,14 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
       const keysOnly = options.fields === 'keys'
       const after = options.cursor === undefined ? [] : [keyAfter(options.cursor)]
       const condition = conditionOf(options.filter, ...after)
-      const found = await readNodes(graph, options.signal, condition, limit + 1, keysOnly ? { v: 1 } : nodeFields)
+      const found = await readNodes(
+        access,
+        options.signal,
+        graph.nodes,
+        condition,
+        limit + 1,
+        keysOnly ? { v: 1 } : nodeFields,
+      )
       return pageOf<StoredNode, RecordHead | NodeRecord>(found, limit, ({ _id }) => [_id], keysOnly ? toHead : toNode)
     })) as GraphRole['scanNodes']
 
@@ -163,11 +145,20 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
 
     getNodes: (options) =>
       call('getNodes', options, async () => {
-        const graph = await graphOf(options)
+        const { nodes } = await graphOf(options)
         const found: NodeRecord[] = []
         for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce)) {
           throwIfAborted(options.signal)
-          for (const node of await readNodes(graph, options.signal, { _id: { $in: keys } })) found.push(toNode(node))
+          const some = await access.read(options.signal, (settings) =>
+            nodes
+              .find({ _id: oneOf(keys) } as Filter<StoredNode>, {
+                ...settings,
+                ...inOneAnswer(keys.length),
+                projection: nodeFields,
+              })
+              .toArray(),
+          )
+          for (const node of some) found.push(toNode(node))
         }
         return found
       }),
@@ -190,7 +181,7 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
         if (limit === 0) return []
         const conditions = [...realOnly(options.placeholders), ...(label === undefined ? [] : [{ l: label }])]
         if (text !== undefined) return findText(graph, signal, text, conditionOf(filter, ...conditions), limit)
-        const found = await readNodes(graph, signal, conditionOf(filter, ...conditions), limit)
+        const found = await readNodes(access, signal, graph.nodes, conditionOf(filter, ...conditions), limit)
         return found.map(toNode)
       }),
 
@@ -213,43 +204,11 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
 
     neighbors: (options) =>
       call('neighbors', options, async () => {
-        const { starts, edgeTypes, direction = 'out', filter, limit, signal } = options
         const { min, max } = options.depth ?? { min: 1, max: 1 }
         checkDepth(min, max)
-        checkLimit(limit, 'limit')
-        const graph = await graphOf(options)
-        const unique = [...new Set(starts)]
-        const levels =
-          max > 1 && edgeTypes === undefined && direction !== 'both'
-            ? byGraphLookup(access, signal, graph.nodes, unique, direction, max)
-            : stepwise(access, signal, graph.nodes, unique, { direction, edgeTypes }, max)
-        const found: Neighbor[] = []
-        let depth = 0
-        for await (const level of levels) {
-          depth++
-          if (depth < min) continue
-          for (const neighbor of await nodesOf(graph, level, depth, limit - found.length)) found.push(neighbor)
-          if (found.length >= limit) break
-        }
-        return found
-
-        async function nodesOf(
-          from: Graph,
-          level: readonly Reached[],
-          at: number,
-          most: number,
-        ): Promise<readonly Neighbor[]> {
-          const answer: Neighbor[] = []
-          for (const some of splitEvery(level, keysAtOnce)) {
-            if (answer.length >= most) break
-            const startOf = new Map(some.map(({ key, start }) => [key, start]))
-            const within = { _id: { $in: [...startOf.keys()] } }
-            const condition = conditionOf(filter, within, ...realOnly(options.placeholders))
-            for (const node of await readNodes(from, signal, condition, most - answer.length))
-              answer.push({ node: toNode(node), depth: at, start: startOf.get(node._id) as Key })
-          }
-          return answer
-        }
+        checkLimit(options.limit, 'limit')
+        const { nodes } = await graphOf(options)
+        return findNeighbors(access, nodes, options)
       }),
 
     shortestPath: (options) =>
@@ -357,14 +316,7 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
       const still = new Set(left.map(({ _id }) => _id))
       gone = gone.filter((key) => !still.has(key))
     }
-    if (gone.length > 0)
-      await access.write(signal, (settings) =>
-        nodes.updateMany(
-          { a: { $in: gone } },
-          { $pull: { e: { t: { $in: gone } }, a: { $in: gone } } } as Document,
-          settings,
-        ),
-      )
+    await removeEdgesTo(access, signal, nodes, gone)
     return deletedCount
   }
 }

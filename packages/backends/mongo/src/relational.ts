@@ -31,7 +31,7 @@ import type { Catalog, Space, WantedIndex } from './catalog.js'
 import { checkRow } from './checks.js'
 import { missing, refuse } from './errors.js'
 import { allOf, compileFilter, type Field, fieldAt, type Query } from './filter.js'
-import { keysAtOnce, splitEvery } from './lists.js'
+import { documentsAtOnce, inOneAnswer, keysAtOnce, oneOf, splitEvery } from './lists.js'
 import { keyAfter } from './pages.js'
 import { rawLanguage, readCommand, runRaw } from './raw.js'
 import { ensureTextIndex, textQuery } from './text.js'
@@ -129,15 +129,12 @@ export const createRelationalRole = (
   const read = (
     table: Table,
     signal: AbortSignal | undefined,
-    query: { condition: Filter<RowDocument>; projection?: Document | undefined; sort?: Sort; limit?: number },
+    query: { condition: Filter<RowDocument>; projection: Document | undefined; sort: Sort; limit: number },
   ): Promise<RowDocument[]> =>
     access.read(signal, (settings) => {
-      const { condition, projection, sort, limit } = query
-      const cursor = table.rows.find(condition, { ...settings, ...(projection && { projection }) })
-      if (sort) cursor.sort(sort)
-      if (limit !== undefined) cursor.limit(limit).batchSize(Math.min(limit + 1, 100_000))
-      else cursor.batchSize(keysAtOnce + 1)
-      return cursor.toArray()
+      const { condition, projection, ...order } = query
+      const options = { ...settings, ...inOneAnswer(order.limit), ...order, ...(projection && { projection }) }
+      return table.rows.find(condition, options).toArray()
     })
 
   const scan = ((
@@ -210,8 +207,13 @@ export const createRelationalRole = (
         const found: RowRecord[] = []
         for (const keys of chunks([...new Set(options.keys)])) {
           throwIfAborted(options.signal)
-          for (const row of await read(table, options.signal, { condition: { _id: { $in: keys } }, projection }))
-            found.push(toRow(row))
+          const condition = { _id: oneOf(keys) } as Filter<RowDocument>
+          const rows = await access.read(options.signal, (settings) =>
+            table.rows
+              .find(condition, { ...settings, ...inOneAnswer(keys.length), ...(projection && { projection }) })
+              .toArray(),
+          )
+          for (const row of rows) found.push(toRow(row))
         }
         return found
       }),
@@ -309,7 +311,7 @@ export const createRelationalRole = (
           const cursor = table.rows
             .find({ _id: { $gte: options.from, $lt: options.to } }, { ...settings, projection: { v: 1 } })
             .sort({ _id: 1 })
-            .batchSize(keysAtOnce)
+            .batchSize(documentsAtOnce)
           for await (const { _id, v } of cursor) {
             hash.update(`${_id} ${v}\n`)
             count++

@@ -13,6 +13,7 @@ import {
 import type { AnyBulkWriteOperation, Collection, Document, MongoBulkWriteError } from 'mongodb'
 import type { Access } from './access.js'
 import { toVeritasError } from './errors.js'
+import { inOneAnswer, keysAtOnce, splitEvery } from './lists.js'
 
 /**
  * What one command holds. The server takes 100,000 operations and 48,000,000 bytes; smaller commands keep its memory
@@ -36,10 +37,11 @@ export interface Stored extends Document {
 }
 
 const duplicateKey = 11000
+const nothing: ReadonlyMap<string, Version> = new Map()
 /** From how many records on their versions are read before they are written. */
 const readFirst = 32
 /** How often a write is tried again that lost against one of another version at the same moment. */
-const mostRounds = 10
+export const mostRounds = 10
 
 /** The error of each failed operation of an unordered bulk write. */
 interface BulkAnswer {
@@ -65,7 +67,8 @@ export const bulk = async <D extends Document>(
       // Within a transaction one failed operation ends all of it.
       if (access.transactional || !isBulkError(error) || error.errorLabels.length > 0) throw error
       const failed = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors]
-      if (failed.length === 0) throw error
+      // Nor is anything known to be written for good where its confirmation failed.
+      if (failed.length === 0 || error.result.getWriteConcernError()) throw error
       for (const one of failed) errors.set(one.index, { code: one.code, error: nativeError(one.code, one.errmsg) })
       return error.result
     }
@@ -105,7 +108,9 @@ export const writeDocuments = async (
  * One batch. Where a newer version is there, the condition of an upsert does not match, the server tries to insert, and
  * fails for the key is taken: that is what `stale` looks like. A write that lost against an insert at the same moment
  * looks alike, so then the versions are read, and what is newer than the stored one is tried again.
- * Of many records the versions are read before: to insert what is absent is several times as fast as to upsert it.
+ * Of many records the versions are read before: to insert what is absent is several times as fast as to upsert it. While a
+ * collection is being filled, not even that: where nothing was there the last time, all are inserted, and those whose key is taken
+ * come to the next round.
  */
 const writeBatch = async (
   access: Access,
@@ -117,11 +122,11 @@ const writeBatch = async (
   const outcomes = batch.map((): Outcome => APPLIED)
   let waiting = batch.map((_, i) => i)
   for (let round = 0; waiting.length > 0; round++) {
+    const many = waiting.length >= readFirst
+    const blind = round === 0 && many && access.loading.has(collection.namespace)
     // In a transaction a failed insert would end it; what it has read cannot change under it, the server refuses the loser.
-    const known =
-      round > 0 || waiting.length >= readFirst || access.transactional
-        ? await readVersions(access, signal, collection, batch, waiting)
-        : undefined
+    const look = !blind && (round > 0 || many || access.transactional)
+    const known = look ? await readVersions(access, signal, collection, batch, waiting) : blind ? nothing : undefined
     const sent: number[] = []
     const operations: AnyBulkWriteOperation<Stored>[] = []
     for (const i of waiting) {
@@ -136,6 +141,8 @@ const writeBatch = async (
     }
     if (operations.length === 0) break
     const { errors, inserted } = await bulk(access, signal, collection, operations)
+    if (round === 0 && many && known?.size === 0 && errors.size === 0) access.loading.add(collection.namespace)
+    else access.loading.delete(collection.namespace)
     waiting = []
     for (const [at, i] of sent.entries()) {
       const failure = errors.get(at)
@@ -148,7 +155,7 @@ const writeBatch = async (
   return outcomes
 }
 
-const failed = (error: unknown): Outcome => ({ status: 'failed', error: toVeritasError(error) })
+export const failed = (error: unknown): Outcome => ({ status: 'failed', error: toVeritasError(error) })
 
 const insertion = (write: Write): AnyBulkWriteOperation<Stored> => ({
   insertOne: { document: { _id: write.id, v: write.version, ...write.set } },
@@ -166,17 +173,20 @@ const readVersions = async (
   batch: readonly Write[],
   places: readonly number[],
 ): Promise<Map<string, Version>> => {
+  const versions = new Map<string, Version>()
   const ids = places.map((i) => (batch[i] as Write).id)
-  const found = await access.read(signal, (settings) =>
-    collection
-      .find({ _id: { $in: ids } }, { ...settings, projection: { v: 1 } })
-      .batchSize(ids.length + 1)
-      .toArray(),
-  )
-  return new Map(found.map(({ _id, v }) => [_id, v]))
+  for (const some of splitEvery(ids, keysAtOnce)) {
+    const found = await access.read(signal, (settings) =>
+      collection
+        .find({ _id: { $in: some } }, { ...settings, ...inOneAnswer(some.length), projection: { v: 1 } })
+        .toArray(),
+    )
+    for (const { _id, v } of found) versions.set(_id, v)
+  }
+  return versions
 }
 
-const contention = (): VeritasError =>
+export const contention = (): VeritasError =>
   new VeritasError({
     code: 'CONFLICT',
     retryable: true,

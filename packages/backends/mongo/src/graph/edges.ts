@@ -1,9 +1,8 @@
 import {
   APPLIED,
-  checkEdgeSet,
+  checkEdgeIdentity,
+  compareText,
   type EdgeRecord,
-  type EdgeSet,
-  type Key,
   type Outcome,
   refuseMistakes,
   STALE,
@@ -11,70 +10,36 @@ import {
   throwIfAborted,
   type UpsertMode,
   uniqueBatch,
-  VeritasError,
+  type Version,
 } from '@veritas-db/core/contract'
-import type { AnyBulkWriteOperation, Collection, Document } from 'mongodb'
+import type { Collection } from 'mongodb'
 import type { Access } from '../access.js'
-import { checkEdge, checkSize } from '../checks.js'
-import { toVeritasError } from '../errors.js'
-import { bulk, limits } from '../write.js'
+import { checkEdge } from '../checks.js'
+import { inOneAnswer, keysAtOnce, splitEvery } from '../lists.js'
+import { bulk, contention, failed, limits, mostRounds } from '../write.js'
+import { mergeEdges, withoutEdges } from './merge.js'
 import { edgeName, edgeSize, type StoredNode, toStoredEdge } from './model.js'
+import { notFound, writeTo } from './targets.js'
 
 type Nodes = Collection<StoredNode>
-type Operation = AnyBulkWriteOperation<StoredNode>
+type EdgeIdentity = Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>
 
-/** Which of the nodes are there. */
-const existing = async (
-  access: Access,
-  signal: AbortSignal | undefined,
-  nodes: Nodes,
-  keys: Iterable<string>,
-): Promise<Set<string>> => {
-  const wanted = [...new Set(keys)]
-  const found = await access.read(signal, (settings) =>
-    nodes
-      .find({ _id: { $in: wanted } }, { ...settings, projection: { _id: 1 } })
-      .batchSize(wanted.length + 1)
-      .toArray(),
-  )
-  return new Set(found.map(({ _id }) => _id))
+/** An edge of a batch, and the place where its outcome goes. */
+interface Item {
+  readonly edge: EdgeRecord
+  readonly place: number
 }
 
-const notFound = (what: string, key: string): Outcome => ({
-  status: 'failed',
-  error: new VeritasError({ code: 'NOT_FOUND', message: `The ${what} ${key} of an edge is not there.` }),
-})
-
-const failed = (error: unknown): Outcome => ({ status: 'failed', error: toVeritasError(error) })
-
-/** The versions of edges by source and name. */
-const readEdges = async (
-  access: Access,
-  signal: AbortSignal | undefined,
-  nodes: Nodes,
-  edges: readonly EdgeRecord[],
-): Promise<Map<string, { readonly version: string; readonly token: unknown }>> => {
-  const sources = [...new Set(edges.map((edge) => edge.source as string))]
-  const names = [...new Set(edges.map(edgeName))]
-  const found = await access.read(signal, (settings) =>
-    nodes
-      .aggregate<{ _id: string; e: { k: string; v: string; w?: unknown }[] }>(
-        [
-          { $match: { _id: { $in: sources }, 'e.k': { $in: names } } },
-          { $project: { e: { $filter: { input: '$e', as: 'edge', cond: { $in: ['$$edge.k', names] } } } } },
-          { $project: { 'e.k': 1, 'e.v': 1, 'e.w': 1 } },
-        ],
-        settings,
-      )
-      .toArray(),
-  )
-  return new Map(found.flatMap(({ _id, e }) => e.map(({ k, v, w }) => [`${_id} ${k}`, { version: v, token: w }])))
+/** Edges that one update of their source's document writes. */
+interface Group {
+  readonly source: string
+  readonly version: Version
+  readonly items: Item[]
 }
 
-/**
- * Writes edges into their sources' documents. Each is two operations, of which one applies, in whatever order they run:
- * the one replaces an edge that is there, the other adds one that is not.
- */
+const identity = (edge: EdgeIdentity): string => `${edge.source} ${edgeName(edge)}`
+
+/** Writes edges into their sources' documents: one update a source and batch, within which the server compares what is there. */
 export const upsertEdges = async (
   access: Access,
   signal: AbortSignal | undefined,
@@ -83,192 +48,154 @@ export const upsertEdges = async (
   mode: UpsertMode,
 ): Promise<Outcome[]> => {
   refuseMistakes(edges, checkEdge)
-  const unique = uniqueBatch(edges, (edge) => `${edge.source} ${edgeName(edge)}`, mode)
-  const outcomes: Outcome[] = []
-  for (const batch of splitBatches(unique.records, limits, edgeSize)) {
-    throwIfAborted(signal)
-    for (const outcome of await upsertBatch(access, signal, nodes, batch, mode)) outcomes.push(outcome)
-  }
+  const unique = uniqueBatch(edges, identity, mode)
+  const outcomes: Outcome[] = unique.records.map(() => APPLIED)
+  const targets = unique.records.map(({ target }) => target)
+  await writeTo(access, signal, nodes, targets, async (absent) => {
+    const possible: Item[] = []
+    for (const [place, edge] of unique.records.entries())
+      if (absent.has(edge.target)) outcomes[place] = notFound('target', edge.target)
+      else possible.push({ edge, place })
+    // The edges of a source come in one batch, as far as they fit.
+    possible.sort((a, b) => compareText(a.edge.source, b.edge.source))
+    for (const batch of splitBatches(possible, limits, ({ edge }) => edgeSize(edge))) {
+      throwIfAborted(signal)
+      await writeBatch(access, signal, nodes, batch, mode, outcomes)
+    }
+  })
   return unique.outcomes(outcomes)
 }
 
-const upsertBatch = async (
+const writeBatch = async (
   access: Access,
   signal: AbortSignal | undefined,
   nodes: Nodes,
-  edges: readonly EdgeRecord[],
+  batch: readonly Item[],
   mode: UpsertMode,
-): Promise<Outcome[]> => {
-  const there = await existing(
-    access,
-    signal,
-    nodes,
-    edges.flatMap((edge) => [edge.source, edge.target]),
-  )
-  const possible = edges.filter((edge) => there.has(edge.source) && there.has(edge.target))
-  // Tells what this call has written from what was there, for the server answers no operation by itself.
-  const token = mode === 'replace' ? undefined : crypto.randomUUID()
-  const operations = possible.flatMap((edge): Operation[] => {
-    const stored = { ...toStoredEdge(edge), ...(token !== undefined && { w: token }) }
-    const same = { k: stored.k, ...(mode === 'ifNewer' && { v: { $lte: edge.version } }) }
-    const add: Operation = {
-      updateOne: {
-        filter: { _id: edge.source, 'e.k': { $ne: stored.k } },
-        update: { $push: { e: { $each: [stored], $sort: { k: 1 } } }, $addToSet: { a: edge.target } } as Document,
-      },
-    }
-    if (mode === 'ifAbsent') return [add]
-    const filter: Document = { _id: edge.source, e: { $elemMatch: same } }
-    return [{ updateOne: { filter, update: { $set: { 'e.$': stored } } } }, add]
-  })
-  const each = mode === 'ifAbsent' ? 1 : 2
-  const { errors } =
-    operations.length > 0 ? await bulk(access, signal, nodes, operations) : { errors: new Map<number, never>() }
-  const stored = token === undefined ? undefined : await readEdges(access, signal, nodes, possible)
-  const places = new Map(possible.map((edge, i) => [edge, i]))
-  return edges.map((edge) => {
-    const place = places.get(edge)
-    if (place === undefined)
-      return there.has(edge.source) ? notFound('target', edge.target) : notFound('source', edge.source)
-    const error = errors.get(place * each) ?? errors.get(place * each + each - 1)
-    if (error) return failed((error as { readonly error: unknown }).error)
-    if (!stored) return APPLIED
-    const found = stored.get(`${edge.source} ${edgeName(edge)}`)
-    // One that is gone, or older than ours, was written after ours by somebody who does not compare versions.
-    if (!found || found.token === token) return APPLIED
-    return mode === 'ifAbsent' || found.version > edge.version ? STALE : APPLIED
-  })
-}
-
-/** Puts each set in place of its source's edges: one conditional update of the source's document, atomic by itself. */
-export const replaceEdges = async (
-  access: Access,
-  signal: AbortSignal | undefined,
-  nodes: Nodes,
-  sets: readonly EdgeSet[],
-): Promise<Outcome[]> => {
-  refuseMistakes(sets, checkSet)
-  const unique = uniqueBatch(sets, (set) => set.source, 'ifNewer')
-  const outcomes: Outcome[] = []
-  for (const batch of splitBatches(unique.records, limits, setSize)) {
-    throwIfAborted(signal)
-    for (const outcome of await replaceBatch(access, signal, nodes, batch)) outcomes.push(outcome)
-  }
-  return unique.outcomes(outcomes)
-}
-
-const setSize = (set: EdgeSet): number => set.edges.reduce((size, edge) => size + edgeSize(edge), 200)
-
-const checkSet = (set: EdgeSet): void => {
-  checkEdgeSet(set, checkEdge)
-  checkSize(setSize(set), 'edges')
-}
-
-const replaceBatch = async (
-  access: Access,
-  signal: AbortSignal | undefined,
-  nodes: Nodes,
-  sets: readonly EdgeSet[],
-): Promise<Outcome[]> => {
-  const there = await existing(access, signal, nodes, keysOf(sets))
-  const outcomes: (Outcome | undefined)[] = sets.map((set) => {
-    if (!there.has(set.source)) return notFound('source', set.source)
-    const missing = set.edges.find((edge) => !there.has(edge.target))
-    return missing && notFound('target', missing.target)
-  })
-  const possible = sets.flatMap((set, at) => (outcomes[at] === undefined ? [{ set, at }] : []))
-  if (possible.length === 0) return outcomes.map((outcome) => outcome ?? APPLIED)
-  const operations = possible.map(({ set }): Operation => {
-    const edges = uniqueBatch(set.edges, edgeName, 'replace').records.map(toStoredEdge)
-    edges.sort((a, b) => (a.k < b.k ? -1 : 1))
-    const older = { $not: { $gt: set.version } }
-    return {
-      updateOne: {
-        filter: { _id: set.source, ev: older, 'e.v': older } as Document,
-        update: { $set: { ev: set.version, e: edges, a: [...new Set(edges.map((edge) => edge.t))] } },
-      },
-    }
-  })
-  const { errors, matched } = await bulk(access, signal, nodes, operations)
-  for (const [i, { error }] of errors) outcomes[(possible[i] as { at: number }).at] = failed(error)
-  if (matched < possible.length) {
-    const newer = await newestEdges(
+  outcomes: Outcome[],
+): Promise<void> => {
+  // Tells what this call has written from what was there: the server does not say which of many updates changed what.
+  const token = mode === 'ifAbsent' ? crypto.randomUUID() : undefined
+  let waiting = groupsOf(batch, mode)
+  for (let round = 0; waiting.length > 0; round++) {
+    const { errors, matched } = await bulk(
       access,
       signal,
       nodes,
-      possible.map(({ set }) => set.source),
+      waiting.map(({ source, version, items }) => {
+        const stored = items.map(({ edge }) => ({ ...toStoredEdge(edge), ...(token !== undefined && { w: token }) }))
+        return { updateOne: { filter: { _id: source }, update: mergeEdges(stored, mode, version) } }
+      }),
     )
-    for (const { set, at } of possible)
-      if (outcomes[at] === undefined && (newer.get(set.source) ?? '') > set.version) outcomes[at] = STALE
+    for (const [i, { error }] of errors)
+      for (const { place } of waiting[i]?.items ?? []) outcomes[place] = failed(error)
+    const sent = waiting.filter((_, i) => !errors.has(i))
+    const all = matched === sent.length
+    if (all && mode === 'replace') return
+    const edges = sent.flatMap(({ items }) => items.map(({ edge }) => edge))
+    const there = await readEdges(access, signal, nodes, edges)
+    waiting = []
+    for (const group of sent) {
+      const { source, items } = group
+      const names = there.get(source)
+      // A source that was made after the update. Merging the same edges again changes nothing.
+      const late = !all && names !== undefined && items.some(({ edge }) => !names.has(edgeName(edge)))
+      if (late && round < mostRounds) waiting.push(group)
+      for (const { edge, place } of items)
+        if (!names) outcomes[place] = notFound('source', source)
+        else outcomes[place] = late ? failed(contention()) : outcomeOf(names.get(edgeName(edge)), edge, mode, token)
+    }
   }
-  return outcomes.map((outcome) => outcome ?? APPLIED)
 }
 
-function* keysOf(sets: readonly EdgeSet[]): Generator<Key> {
-  for (const set of sets) {
-    yield set.source
-    for (const edge of set.edges) yield edge.target
-  }
+const outcomeOf = (
+  found: Stamp | undefined,
+  edge: EdgeRecord,
+  mode: UpsertMode,
+  token: string | undefined,
+): Outcome => {
+  // One that is gone, or older than ours, was deleted or written after ours by somebody who does not compare versions.
+  if (!found || mode === 'replace') return APPLIED
+  return (mode === 'ifAbsent' ? found.token !== token : found.version > edge.version) ? STALE : APPLIED
 }
 
-/** The newest version among a source's edges and its last set. */
-const newestEdges = async (
+const groupsOf = (batch: readonly Item[], mode: UpsertMode): Group[] => {
+  const groups = new Map<string, Group>()
+  for (const item of batch) {
+    const { source, version } = item.edge
+    const id = mode === 'ifNewer' ? `${source} ${version}` : source
+    const group = groups.get(id)
+    if (group) group.items.push(item)
+    else groups.set(id, { source, version, items: [item] })
+  }
+  return [...groups.values()]
+}
+
+interface Stamp {
+  readonly version: string
+  readonly token: unknown
+}
+
+/** What is known of stored edges, by source and name. A source that is not there is not among them. */
+const readEdges = async (
   access: Access,
   signal: AbortSignal | undefined,
   nodes: Nodes,
-  sources: readonly Key[],
-): Promise<Map<string, string>> => {
-  const found = await access.read(signal, (settings) =>
-    nodes
-      .find({ _id: { $in: sources } }, { ...settings, projection: { ev: 1, 'e.v': 1 } })
-      .batchSize(sources.length + 1)
-      .toArray(),
-  )
-  return new Map(
-    found.map(({ _id, ev, e = [] }) => {
-      // Versions are texts of one length, whose order is theirs.
-      const versions = [ev ?? '', ...e.map(({ v }) => v)].sort()
-      return [_id, versions.at(-1) ?? '']
-    }),
-  )
+  edges: readonly EdgeIdentity[],
+): Promise<Map<string, Map<string, Stamp>>> => {
+  const sources = [...new Set(edges.map((edge) => edge.source as string))]
+  const names = { $literal: [...new Set(edges.map(edgeName))] }
+  const named = { $filter: { input: { $ifNull: ['$e', []] }, cond: { $in: ['$$this.k', names] } } }
+  const found: [string, Map<string, Stamp>][] = []
+  for (const some of splitEvery(sources, keysAtOnce)) {
+    const pipeline = [
+      { $match: { _id: { $in: some } } },
+      { $project: { e: named } },
+      { $project: { 'e.k': 1, 'e.v': 1, 'e.w': 1 } },
+    ]
+    const documents = await access.read(signal, (settings) =>
+      nodes
+        .aggregate<{ _id: string; e?: { k: string; v: string; w?: unknown }[] }>(pipeline, {
+          ...settings,
+          ...inOneAnswer(some.length),
+        })
+        .toArray(),
+    )
+    for (const { _id, e = [] } of documents)
+      found.push([_id, new Map(e.map(({ k, v, w }) => [k, { version: v, token: w }]))])
+  }
+  return new Map(found)
 }
 
-/**
- * Deletes edges. A target stays among its source's targets as long as another edge leads there, so there are two
- * operations an edge, of which one applies.
- */
+/** Deletes edges: one update a source and batch. */
 export const deleteEdges = async (
   access: Access,
   signal: AbortSignal | undefined,
   nodes: Nodes,
-  edges: readonly Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>[],
+  edges: readonly EdgeIdentity[],
 ): Promise<number> => {
-  const unique = new Map(edges.map((edge) => [`${edge.source} ${edgeName(edge)}`, edge]))
+  refuseMistakes(edges, checkEdgeIdentity)
+  const unique = [...new Map(edges.map((edge) => [identity(edge), edge])).values()]
+  unique.sort((a, b) => compareText(a.source, b.source))
   let deleted = 0
-  for (const batch of splitBatches([...unique.values()], limits)) {
+  for (const batch of splitBatches(unique, limits)) {
     throwIfAborted(signal)
-    const operations = batch.flatMap((edge): Operation[] => {
+    const there = await readEdges(access, signal, nodes, batch)
+    const namesOf = new Map<string, string[]>()
+    for (const edge of batch) {
       const name = edgeName(edge)
-      const parallel = { $elemMatch: { t: edge.target, k: { $ne: name } } }
-      const there = { _id: edge.source, 'e.k': name }
-      return [
-        {
-          updateOne: {
-            filter: { ...there, e: { $not: parallel } } as Document,
-            update: { $pull: { e: { k: name }, a: edge.target } } as Document,
-          },
-        },
-        {
-          updateOne: {
-            filter: { ...there, e: parallel } as Document,
-            update: { $pull: { e: { k: name } } } as Document,
-          },
-        },
-      ]
-    })
-    const { modified, errors } = await bulk(access, signal, nodes, operations)
+      if (!there.get(edge.source)?.has(name)) continue
+      deleted++
+      const names = namesOf.get(edge.source)
+      if (names) names.push(name)
+      else namesOf.set(edge.source, [name])
+    }
+    if (namesOf.size === 0) continue
+    const operations = [...namesOf].map(([source, names]) => ({
+      updateOne: { filter: { _id: source }, update: withoutEdges(names) },
+    }))
+    const { errors } = await bulk(access, signal, nodes, operations)
     for (const { error } of errors.values()) throw error
-    deleted += modified
   }
   return deleted
 }

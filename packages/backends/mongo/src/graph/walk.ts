@@ -8,7 +8,7 @@ import {
 } from '@veritas-db/core/contract'
 import type { Collection, Document } from 'mongodb'
 import type { Access } from '../access.js'
-import { keysAtOnce, splitEvery } from '../lists.js'
+import { documentsAtOnce, keysAtOnce, splitEvery } from '../lists.js'
 import { nodeFields, type StoredEdge, type StoredNode, toEdge, toNode } from './model.js'
 
 type Nodes = Collection<StoredNode>
@@ -50,7 +50,9 @@ export const readEdgesOf = async (
       { $project: Object.fromEntries(fields.map((field) => [`e.${field}`, 1])) },
     ]
     const documents = await access.read(signal, (settings) =>
-      nodes.aggregate<{ _id: string; e?: StoredEdge[] }>(pipeline, { ...settings, batchSize: keysAtOnce }).toArray(),
+      nodes
+        .aggregate<{ _id: string; e?: StoredEdge[] }>(pipeline, { ...settings, batchSize: documentsAtOnce })
+        .toArray(),
     )
     for (const { _id, e = [] } of documents)
       for (const edge of e) {
@@ -134,7 +136,7 @@ export async function* byGraphLookup(
   ]
   const found = await access.read(signal, (settings) =>
     nodes
-      .aggregate<{ _id: string; key: string; depth: number }>(pipeline, { ...settings, batchSize: keysAtOnce })
+      .aggregate<{ _id: string; key: string; depth: number }>(pipeline, { ...settings, batchSize: documentsAtOnce })
       .toArray(),
   )
   const isStart = new Set<string>(starts)
