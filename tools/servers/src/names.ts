@@ -1,6 +1,7 @@
 export const NAMES = [
   'postgres',
   'mongo',
+  'mongosearch',
   'cozo',
   'chroma',
   'weaviate',

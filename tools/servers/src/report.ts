@@ -21,7 +21,7 @@ export const progressPrinter = (): ((event: Event) => void) => {
   const begun = Date.now()
   return ({ name, phase, detail }) => {
     const time = colors.dim(clock(Date.now() - begun).padStart(6))
-    process.stderr.write(`${time}  ${name.padEnd(10)}${phaseColor[phase](phase.padEnd(10))} ${detail}\n`)
+    process.stderr.write(`${time}  ${name.padEnd(12)}${phaseColor[phase](phase.padEnd(10))} ${detail}\n`)
   }
 }
 

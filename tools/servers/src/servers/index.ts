@@ -6,6 +6,7 @@ import { cozo } from './cozo.ts'
 import { arango, pinecone } from './emulators.ts'
 import { hugegraph } from './hugegraph.ts'
 import { mongo } from './mongo.ts'
+import { mongosearch } from './mongosearch.ts'
 import { neo4j } from './neo4j.ts'
 import { postgres } from './postgres.ts'
 import { redis } from './redis.ts'
@@ -14,6 +15,7 @@ import { weaviate } from './weaviate.ts'
 const byName: Record<ServerName, ServerDefinition> = {
   postgres,
   mongo,
+  mongosearch,
   cozo,
   chroma,
   weaviate,
