@@ -5,10 +5,17 @@ import { codeOf } from './errors.js'
 const indexName = 'veritas_text'
 const conflicts: ReadonlySet<number | undefined> = new Set([85, 86])
 
-/** Plain words as `$search` takes them; undefined where there are none. Quotes and minus signs, which mean something there, are no parts of words. */
+/**
+ * Plain words as `$search` takes them; undefined where there are none. Quotes and minus signs, which mean something there, become
+ * spaces; what else separates words is left to the server, which takes texts apart in the same way.
+ */
 export const textQuery = (words: string): string | undefined => {
-  const found = words.match(/[\p{L}\p{N}\p{M}]+/gu)
-  return found ? [...new Set(found)].slice(0, 256).join(' ') : undefined
+  const found =
+    words
+      .replaceAll(/["-]/g, ' ')
+      .match(/\S+/g)
+      ?.filter((word) => /[^\p{P}\p{C}]/u.test(word)) ?? []
+  return found.length > 0 ? [...new Set(found)].slice(0, 256).join(' ') : undefined
 }
 
 /** Makes the one text index that a collection may have; one over other fields is made anew. */

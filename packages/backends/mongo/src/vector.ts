@@ -208,10 +208,11 @@ export const createVectorRole = (
           const stored = await access.read(signal, (settings) =>
             records
               .find({ k: { $in: [...part] } }, { ...settings, projection })
-              .sort({ _id: 1 })
               .batchSize(keysAtOnce + 1)
               .toArray(),
           )
+          // Here and not on the server, which sorts whole documents with their vectors, within limits.
+          stored.sort((a, b) => (a._id < b._id ? -1 : 1))
           for (const one of stored) found.push(toMatch(one, include))
         }
         return found

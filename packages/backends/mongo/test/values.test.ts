@@ -50,5 +50,10 @@ describe('textQuery', () => {
     expect(textQuery('zebra -quokka "two words"')).toBe('zebra quokka two words')
     expect(textQuery('zebra zebra')).toBe('zebra')
     expect(textQuery(' -"" ')).toBeUndefined()
+    expect(textQuery(' ?! ... ')).toBeUndefined()
+  })
+
+  it('leaves it to the server what is one word', () => {
+    expect(textQuery('snake_case, \u{1f600} pre-market')).toBe('snake_case, \u{1f600} pre market')
   })
 })
