@@ -29,7 +29,7 @@ export const distances: Readonly<Record<Metric, 'cosine' | 'dot' | 'l2-squared'>
   euclidean: 'l2-squared',
 }
 
-/** The collections of one prefix, and what is remembered of them. */
+/** The collections of one prefix, and what is remembered of them, by scope: a name is a hash, which every call would make again. */
 export class Collections {
   readonly #config: WeaviateConfig
   readonly #known = new Map<string, Known>()
@@ -53,12 +53,12 @@ export class Collections {
         message: `The collection ${describe(scope)} has ${dimensions} dimensions and the metric ${metric}, not ${definition.dimensions} and ${definition.metric}: drop it first, or use another name.`,
       })
     await this.#add(session, known, fieldProperties(definition.fields))
-    this.#known.set(name, known)
+    this.#known.set(placeOf(scope), known)
   }
 
   async drop(session: Session, scope: Scope): Promise<void> {
     const name = this.#name(scope)
-    this.#known.delete(name)
+    this.#known.delete(placeOf(scope))
     // One that is not there is no error to the server either.
     await session.rest(session.client.collections.delete(name))
   }
@@ -70,20 +70,21 @@ export class Collections {
 
   /** Runs `work` on the collection. What is remembered may be gone and made anew by somebody else: then it is looked up again. */
   async use<T>(session: Session, scope: Scope, work: (collection: Collection, known: Known) => Promise<T>): Promise<T> {
-    const name = this.#name(scope)
-    const remembered = this.#known.get(name)
+    checkScope(scope)
+    const place = placeOf(scope)
+    const remembered = this.#known.get(place)
     if (remembered) {
       try {
         return await work(remembered.handle, remembered)
       } catch (error) {
         // Whatever went wrong: perhaps the collection is another one by now.
-        this.#known.delete(name)
+        this.#known.delete(place)
         if (!isNotFound(error)) throw error
       }
     }
-    const found = await this.#read(session, name)
+    const found = await this.#read(session, this.#name(scope))
     if (!found) throw missing(scope)
-    this.#known.set(name, found)
+    this.#known.set(place, found)
     return work(found.handle, found)
   }
 
@@ -120,7 +121,6 @@ export class Collections {
   }
 
   #name(scope: Scope): string {
-    checkScope(scope)
     const name = physicalName(this.#config.prefix, scope)
     return name.charAt(0).toUpperCase() + name.slice(1)
   }
@@ -166,6 +166,10 @@ export class Collections {
     }
   }
 }
+
+/** Names hold no dots. */
+const placeOf = ({ tenant = '', collection, incarnation = 0 }: Scope): string =>
+  `${tenant}.${collection}.${incarnation}`
 
 const describe = ({ tenant, collection, incarnation }: Scope): string =>
   `"${collection}"${tenant === undefined ? '' : ` of the tenant "${tenant}"`}${incarnation ? `, incarnation ${incarnation}` : ''}`

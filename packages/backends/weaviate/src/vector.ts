@@ -37,6 +37,7 @@ import type { Connection, Session } from './connection.js'
 import { type Entry, headOf, type Include, recordOf, type StoredObject } from './encode.js'
 import { backendName, refuse } from './errors.js'
 import { type Compiled, compileFilter, filterCapabilities, join, on, rangesOf } from './filter.js'
+import { shortNumbers } from './numbers.js'
 
 /** Records a request. More make the server no faster. */
 const BATCH_RECORDS = 500
@@ -314,7 +315,7 @@ export class WeaviateVector implements VectorRole {
     const objects = entries.map(({ id, vector, properties }) => ({
       class: name,
       id,
-      vectors: { default: Array.from(vector) },
+      vectors: { default: shortNumbers(vector) },
       properties,
     }))
     const query = consistency ? `?consistency_level=${consistency}` : ''
