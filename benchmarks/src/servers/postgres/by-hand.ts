@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { GraphContestant, TableContestant, VectorContestant } from '../compare.ts'
-import { batches, DIMENSIONS, FIND_LIMIT, K, SINCE } from '../shape.ts'
-import { binaryVector, copyIn } from './copy.ts'
+import { batches, DIMENSIONS, FIND_LIMIT, type Item, K, SINCE } from '../shape.ts'
+import { alone, binaryVector, copy, type Rows, upsert } from './copy.ts'
 
 export const SCHEMA = 'veritas_bench'
 
@@ -20,7 +20,18 @@ export function rawVectors(pool: pg.Pool, hnsw: boolean): VectorContestant {
     reader ??= await pool.connect()
     return (await reader.query<{ document_id: string }>({ name, text, values })).rows
   }
-  const columns = ['key', 'document_id', 'version', 'embedding', 'text', 'metadata']
+  const rows: Rows<Item> = {
+    table: rawTableName,
+    columns: ['key', 'document_id', 'version', 'embedding', 'text', 'metadata'],
+    write(item, w) {
+      w.uuid(item.key)
+      w.text(item.documentId)
+      w.text(item.version)
+      w.vector(item.vector)
+      w.text(item.text)
+      w.jsonb(item.metadata)
+    },
+  }
   return {
     async reset() {
       await pool.query(
@@ -32,15 +43,7 @@ export function rawVectors(pool: pg.Pool, hnsw: boolean): VectorContestant {
           `CREATE INDEX ON ${rawTableName} USING hnsw (embedding vector_cosine_ops) WITH (m = 16, ef_construction = 64)`,
         )
     },
-    load: (all) =>
-      copyIn(pool, rawTableName, columns, all, (item, w) => {
-        w.uuid(item.key)
-        w.text(item.documentId)
-        w.text(item.version)
-        w.vector(item.vector)
-        w.text(item.text)
-        w.jsonb(item.metadata)
-      }),
+    load: (all) => upsert(pool, rows, all),
     async settle() {
       await pool.query(`CREATE INDEX ON ${rawTableName} (((metadata->>'year')::float8)); ANALYZE ${rawTableName}`)
       reader ??= await pool.connect()
@@ -66,7 +69,20 @@ export function rawVectors(pool: pg.Pool, hnsw: boolean): VectorContestant {
 
 export function rawTable(pool: pg.Pool): TableContestant {
   const name = `${SCHEMA}.raw_rows`
-  const columns = ['key', 'document_id', 'version', 'title', 'kind', 'year', 'open', 'text']
+  const rows: Rows<Item> = {
+    table: name,
+    columns: ['key', 'document_id', 'version', 'title', 'kind', 'year', 'open', 'text'],
+    write({ key, documentId, version, metadata, text }, w) {
+      w.uuid(key)
+      w.text(documentId)
+      w.text(version)
+      w.text(metadata.title)
+      w.text(metadata.kind)
+      w.float8(metadata.year)
+      w.bool(metadata.open)
+      w.text(text)
+    },
+  }
   return {
     async reset() {
       await pool.query(
@@ -75,17 +91,7 @@ export function rawTable(pool: pg.Pool): TableContestant {
          CREATE INDEX ON ${name} (kind); CREATE INDEX ON ${name} (year)`,
       )
     },
-    load: (all) =>
-      copyIn(pool, name, columns, all, ({ key, documentId, version, metadata, text }, w) => {
-        w.uuid(key)
-        w.text(documentId)
-        w.text(version)
-        w.text(metadata.title)
-        w.text(metadata.kind)
-        w.float8(metadata.year)
-        w.bool(metadata.open)
-        w.text(text)
-      }),
+    load: (all) => upsert(pool, rows, all),
     async settle() {
       await rest(pool)
     },
@@ -107,6 +113,28 @@ export function rawTable(pool: pg.Pool): TableContestant {
 export function rawGraph(pool: pg.Pool): GraphContestant {
   const nodes = `${SCHEMA}.raw_nodes`
   const edges = `${SCHEMA}.raw_edges`
+  const nodeRows: Rows<Item> = {
+    table: nodes,
+    columns: ['key', 'document_id', 'version', 'label', 'properties'],
+    write({ key, documentId, version, metadata }, w) {
+      w.uuid(key)
+      w.text(documentId)
+      w.text(version)
+      w.text('Document')
+      w.jsonb(metadata)
+    },
+  }
+  const edgeRows: Rows<{ readonly key: string; readonly version: string; readonly target: string }> = {
+    table: edges,
+    columns: ['source', 'type', 'target', 'version', 'properties'],
+    write({ key, version, target }, w) {
+      w.uuid(key)
+      w.text('REFERENCES')
+      w.uuid(target)
+      w.text(version)
+      w.jsonb({})
+    },
+  }
   return {
     async reset() {
       await pool.query(
@@ -117,33 +145,18 @@ export function rawGraph(pool: pg.Pool): GraphContestant {
       )
     },
     async load(all) {
-      const nodeColumns = ['key', 'document_id', 'version', 'label', 'properties']
-      await copyIn(pool, nodes, nodeColumns, all, ({ key, documentId, version, metadata }, w) => {
-        w.uuid(key)
-        w.text(documentId)
-        w.text(version)
-        w.text('Document')
-        w.jsonb(metadata)
+      await upsert(pool, nodeRows, all)
+      // What a document referred to before goes: its edges are those it has now.
+      await alone(pool, async (client) => {
+        const text = `DELETE FROM ${edges} WHERE source = ANY($1::uuid[])`
+        for (const batch of batches(all)) {
+          await client.query('BEGIN')
+          await client.query({ name: 'old edges', text, values: [batch.map(({ key }) => key)] })
+          const now = batch.flatMap(({ key, version, targets }) => targets.map((target) => ({ key, version, target })))
+          await copy(client, edgeRows, now)
+          await client.query('COMMIT')
+        }
       })
-      for (const batch of batches(all)) {
-        const rows = batch.flatMap(({ key, version, targets }) => targets.map((target) => ({ key, version, target })))
-        const columns = ['source', 'type', 'target', 'version', 'properties']
-        await copyIn(
-          pool,
-          edges,
-          columns,
-          rows,
-          ({ key, version, target }, w) => {
-            w.uuid(key)
-            w.text('REFERENCES')
-            w.uuid(target)
-            w.text(version)
-            w.jsonb({})
-          },
-          'source, type, target',
-          rows.length,
-        )
-      }
     },
     async settle() {
       await rest(pool)
@@ -153,7 +166,7 @@ export function rawGraph(pool: pg.Pool): GraphContestant {
       return (await pool.query<{ document_id: string }>(query)).rows[0]?.document_id
     },
     async neighbors({ key }) {
-      const text = `SELECT DISTINCT n.* FROM ${edges} e JOIN ${nodes} n ON n.key = e.target WHERE e.source = $1 AND n.key <> $1 ORDER BY n.key LIMIT 100`
+      const text = `SELECT * FROM ${nodes} WHERE key IN (SELECT target FROM ${edges} WHERE source = $1) AND key <> $1 ORDER BY key LIMIT 100`
       const { rows } = await pool.query<{ document_id: string }>({ name: 'neighbours', text, values: [key] })
       return rows.map((row) => row.document_id)
     },

@@ -4,42 +4,56 @@ import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { batches } from '../shape.ts'
 
-/** Upserts what `write` makes of each item, a batch a transaction. */
-export async function copyIn<T>(
-  pool: pg.Pool,
-  table: string,
-  columns: readonly string[],
-  all: readonly T[],
-  write: (item: T, writer: CopyWriter) => void,
-  identity = 'key',
-  size = 1000,
-): Promise<void> {
-  const names = columns.join(', ')
-  const set = columns.map((column) => `${column} = excluded.${column}`).join(', ')
-  const client = await pool.connect()
-  try {
-    for (const batch of batches(all, size)) {
+/** What is written: a table's columns, and what `write` makes of each item. */
+export interface Rows<T> {
+  readonly table: string
+  readonly columns: readonly string[]
+  write(item: T, writer: CopyWriter): void
+}
+
+/** Upserts rows with the primary key `key`, a batch a transaction: copied into a temporary table, and merged from it. */
+export async function upsert<T>(pool: pg.Pool, rows: Rows<T>, all: readonly T[]): Promise<void> {
+  const names = rows.columns.join(', ')
+  const set = rows.columns.map((column) => `${column} = excluded.${column}`).join(', ')
+  await alone(pool, async (client) => {
+    await client.query(
+      `DROP TABLE IF EXISTS pg_temp.batch; CREATE TEMPORARY TABLE batch ON COMMIT DELETE ROWS AS SELECT ${names} FROM ${rows.table} WHERE false`,
+    )
+    for (const batch of batches(all)) {
+      await client.query('BEGIN')
+      await copy(client, { ...rows, table: 'pg_temp.batch' }, batch)
       await client.query(
-        `BEGIN; CREATE TEMPORARY TABLE batch ON COMMIT DROP AS SELECT ${names} FROM ${table} WHERE false`,
-      )
-      const writer = new CopyWriter(columns.length)
-      for (const item of batch) {
-        writer.row()
-        write(item, writer)
-      }
-      const copying = client.query(copyFrom(`COPY pg_temp.batch (${names}) FROM STDIN (FORMAT binary)`))
-      await pipeline(Readable.from([writer.end()]), copying)
-      await client.query(
-        `INSERT INTO ${table} (${names}) SELECT ${names} FROM pg_temp.batch ON CONFLICT (${identity}) DO UPDATE SET ${set}; COMMIT`,
+        `INSERT INTO ${rows.table} (${names}) SELECT ${names} FROM pg_temp.batch ON CONFLICT (key) DO UPDATE SET ${set}; COMMIT`,
       )
     }
-  } finally {
+  })
+}
+
+/** Copies items right into a table. */
+export async function copy<T>(client: pg.PoolClient, rows: Rows<T>, items: readonly T[]): Promise<void> {
+  const writer = new CopyWriter(rows.columns.length)
+  for (const item of items) {
+    writer.row()
+    rows.write(item, writer)
+  }
+  const stream = client.query(copyFrom(`COPY ${rows.table} (${rows.columns.join(', ')}) FROM STDIN (FORMAT binary)`))
+  await pipeline(Readable.from([writer.end()]), stream)
+}
+
+/** Work on one connection, which is closed where it fails in the middle of a transaction. */
+export async function alone(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
+  const client = await pool.connect()
+  try {
+    await work(client)
     client.release()
+  } catch (error) {
+    client.release(true)
+    throw error
   }
 }
 
 /** PostgreSQL's binary COPY format. */
-class CopyWriter {
+export class CopyWriter {
   readonly #width: number
   #buffer = Buffer.allocUnsafe(2 ** 20)
   #at = 0
@@ -77,9 +91,8 @@ class CopyWriter {
     this.#buffer[this.#at++] = value ? 1 : 0
   }
   vector(value: Float32Array): void {
-    const bytes = binaryVector(value)
-    this.#length(bytes.length)
-    this.#at += bytes.copy(this.#buffer, this.#at)
+    this.#length(4 + value.byteLength)
+    this.#at = writeVector(this.#buffer, value, this.#at)
   }
   end(): Buffer {
     this.#room(2)
@@ -101,10 +114,15 @@ class CopyWriter {
 /** A vector as pgvector receives it. */
 export function binaryVector(value: Float32Array): Buffer {
   const bytes = Buffer.allocUnsafe(4 + value.byteLength)
-  bytes.writeInt16BE(value.length, 0)
-  bytes.writeInt16BE(0, 2)
-  const numbers = bytes.subarray(4)
+  writeVector(bytes, value, 0)
+  return bytes
+}
+
+function writeVector(bytes: Buffer, value: Float32Array, at: number): number {
+  bytes.writeInt16BE(value.length, at)
+  bytes.writeInt16BE(0, at + 2)
+  const numbers = bytes.subarray(at + 4, at + 4 + value.byteLength)
   numbers.set(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
   numbers.swap32()
-  return bytes
+  return at + 4 + value.byteLength
 }
