@@ -3,7 +3,7 @@
 import { type Document, Long, type MongoClient } from 'mongodb'
 import { Contract, type Schema, type Violation } from '../shared/contract.ts'
 import { isObject } from '../shared/http.ts'
-import { CommandError, malformed, notEmulated, refusedBySearch } from './errors.ts'
+import { badDefinition, CommandError, malformed, notEmulated, refusedBySearch } from './errors.ts'
 import { type Definition, type ReadAll, SearchIndex, SearchIndexes } from './indexes.ts'
 import * as schemas from './schema.ts'
 import { search } from './search.ts'
@@ -73,12 +73,7 @@ export class SearchCommands {
     await this.#requireCollection(namespace)
     const wanted = (body.indexes as Document[]).map(({ name = 'default', type = 'search', definition }) => {
       if (type !== 'vectorSearch') throw notEmulated(`an index of type ${type}`)
-      this.#fits(
-        'createSearchIndexes',
-        schemas.vectorDefinition,
-        definition,
-        (message) => new CommandError(2, 'BadValue', message),
-      )
+      this.#fits('createSearchIndexes', schemas.vectorDefinition, definition, badDefinition)
       return { name: String(name), definition: definition as Definition }
     })
     // Where one is there with another definition, none is made.
@@ -93,7 +88,8 @@ export class SearchCommands {
       if (!there) {
         this.indexes.add(index)
         // Built from what is there by then, whoever asks first. Where that fails, the first search reads again.
-        setTimeout(() => void index.entries(this.#readAll).catch(() => undefined), this.#config.buildMs).unref()
+        const built = this.#config.buildMs + 2
+        setTimeout(() => void index.entries(this.#readAll).catch(() => undefined), built).unref()
       }
       return { id: index.id, name }
     })
@@ -102,12 +98,7 @@ export class SearchCommands {
 
   #update(namespace: string, body: Document): Document {
     this.#fits('updateSearchIndex', schemas.updateSearchIndex, body, malformed)
-    this.#fits(
-      'updateSearchIndex',
-      schemas.vectorDefinition,
-      body.definition,
-      (message) => new CommandError(2, 'BadValue', message),
-    )
+    this.#fits('updateSearchIndex', schemas.vectorDefinition, body.definition, badDefinition)
     this.#named(namespace, body).redefine(body.definition as Definition, this.#config.buildMs)
     return { ok: 1 }
   }

@@ -18,6 +18,8 @@ export const refusedBySearch = (message: string): CommandError =>
 
 export const malformed = (message: string): CommandError => new CommandError(40_415, 'Location40415', message)
 
+export const badDefinition = (message: string): CommandError => new CommandError(2, 'BadValue', message)
+
 export const notEmulated = (what: string): CommandError =>
   new CommandError(238, 'NotImplemented', `${what} is not emulated`)
 

@@ -45,7 +45,8 @@ const filterField: Schema = {
   additionalProperties: false,
   properties: { type: { const: 'filter' }, path: text },
 }
-const definition: Schema = {
+/** A definition of type vectorSearch. */
+export const vectorDefinition: Schema = {
   type: 'object',
   required: ['fields'],
   additionalProperties: false,
@@ -79,8 +80,6 @@ export const createSearchIndexes: Schema = {
     },
   },
 }
-
-export const vectorDefinition: Schema = definition
 
 const byNameOrId = { id: text, name: text } as const
 const oneOfThem = { oneOf: [{ required: ['id'] }, { required: ['name'] }] }

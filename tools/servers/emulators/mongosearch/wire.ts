@@ -10,19 +10,31 @@ const MORE_TO_COME = 2
 
 /** Cuts a stream into messages. */
 export class Framer {
-  #rest: Buffer = Buffer.alloc(0)
+  #chunks: Buffer[] = []
+  #size = 0
 
   push(chunk: Buffer): Buffer[] {
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    this.#chunks.push(chunk)
+    this.#size += chunk.length
     const messages: Buffer[] = []
-    while (this.#rest.length >= 4) {
-      const length = this.#rest.readInt32LE(0)
+    while (this.#size >= 4) {
+      const [first] = this.#chunks
+      const length = (first && first.length >= 4 ? first : this.#joined()).readInt32LE(0)
       if (length < HEADER_BYTES) throw new Error(`a message of ${length} bytes is none of MongoDB's`)
-      if (this.#rest.length < length) break
-      messages.push(this.#rest.subarray(0, length))
-      this.#rest = this.#rest.subarray(length)
+      // Chunks of a large message are joined once, when it is complete.
+      if (this.#size < length) break
+      const all = this.#joined()
+      messages.push(all.subarray(0, length))
+      this.#chunks = [all.subarray(length)]
+      this.#size -= length
     }
     return messages
+  }
+
+  #joined(): Buffer {
+    const all = this.#chunks.length === 1 && this.#chunks[0] ? this.#chunks[0] : Buffer.concat(this.#chunks)
+    this.#chunks = [all]
+    return all
   }
 }
 
