@@ -10,13 +10,15 @@ import {
 import type { Access, Row } from './connection.js'
 import { catalogueLabel, fieldProperty, integer, quote, scopeLabel, toNumber } from './cypher.js'
 import type { Environment } from './environment.js'
-import { awaitIndexes, deleteNodes, dropLabel, INDEXED } from './schema.js'
+import { awaitIndexes, deleteNodes, dropLabel, INDEXED, indexesOf } from './schema.js'
 
 /** A vector collection as the catalogue has it. */
 export interface Collection extends CollectionDefinition {
   readonly label: string
   /** Another one each time the collection is made. */
   readonly generation: string
+  /** Holds the generation: a reader that knows an older one finds no index, rather than another collection's. */
+  readonly vectorIndex: string
   readonly fields: Readonly<Record<string, FieldType>>
 }
 
@@ -71,20 +73,19 @@ export class Collections {
         code: 'CONFLICT',
         message: `The collection "${scope.collection}" has ${collection.dimensions} dimensions and the metric ${collection.metric}, not ${definition.dimensions} and ${definition.metric}: drop it first, or use another name.`,
       })
+    if (created) await this.#clear(collection, signal)
     const changes = [...added]
       .filter(([, type]) => INDEXED.has(type))
       .map(([path]) => dialect.rangeIndex(`${label}_f_${fieldProperty(path)}`, label, fieldProperty(path)))
-    // What a drop that was interrupted left behind is none of the new collection's.
-    if (created) await deleteNodes(this.#environment, label, signal)
     if (!before)
       changes.unshift(
         dialect.uniqueConstraint(`${label}_id`, label, '_id'),
         dialect.fullTextIndex(`${label}_text`, label, ['_text']),
-        dialect.vectorIndex(`${label}_vector`, label, '_vector', definition.dimensions, definition.metric),
+        dialect.vectorIndex(collection.vectorIndex, label, '_vector', definition.dimensions, definition.metric),
       )
     if (changes.length > 0) await connection.changeSchema(signal, changes)
     if (!before) {
-      await awaitIndexes(this.#environment, [`${label}_text`, `${label}_vector`], signal)
+      await awaitIndexes(this.#environment, [`${label}_text`, collection.vectorIndex], signal)
       // Only now others may use it: one that crashes on the way leaves what the next one finishes.
       await connection.run(
         {
@@ -134,6 +135,20 @@ export class Collections {
         fields,
       }
     })
+  }
+
+  /** Removes what a drop that was interrupted left behind: passages, and an index of perhaps another dimension. */
+  async #clear({ label, vectorIndex }: Collection, signal: AbortSignal | undefined): Promise<void> {
+    const { connection, dialect } = this.#environment
+    await deleteNodes(this.#environment, label, signal)
+    const left = (await indexesOf(this.#environment, label, signal)).filter(
+      ({ name }) => name.startsWith(vectorIndexName(label, '')) && name !== vectorIndex,
+    )
+    if (left.length === 0) return
+    await connection.changeSchema(
+      signal,
+      left.map(({ name }) => dialect.dropIndex(name)),
+    )
   }
 
   async #find(
@@ -215,8 +230,11 @@ export class Collections {
 const returned =
   'RETURN c._id AS label, c.tenant AS tenant, c.collection AS collection, c.incarnation AS incarnation, c.dimensions AS dimensions, c.metric AS metric, c.fields AS fields, c.generation AS generation, c.ready AS ready'
 
+const vectorIndexName = (label: string, generation: string): string => `${label}_vector_${generation}`
+
 const toCollection = (row: Row): Collection => ({
   label: row.get('label') as string,
+  vectorIndex: vectorIndexName(row.get('label') as string, row.get('generation') as string),
   dimensions: toNumber(row.get('dimensions')),
   metric: row.get('metric') as Metric,
   fields: JSON.parse(row.get('fields') as string) as Record<string, FieldType>,

@@ -40,6 +40,12 @@ export const longProperty = (path: string): string => `_long_${fieldProperty(pat
 /** The property for `sortText`, where that differs from the text. */
 export const sortProperty = (path: string): string => `_sort_${fieldProperty(path)}`
 
+/**
+ * Takes the node's write lock until the transaction ends; what is read after it is what the last writer left. Removing a property
+ * locks, also one that is not there: https://neo4j.com/docs/operations-manual/5/database-internals/concurrent-data-access/
+ */
+export const lock = (alias: string): string => `REMOVE ${alias}._lock`
+
 /** A statement and its parameters. */
 export interface Statement {
   readonly text: string

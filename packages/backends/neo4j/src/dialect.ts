@@ -24,8 +24,8 @@ export interface Dialect {
   /** The server's similarity as the contract's. */
   score(metric: Metric, native: number): number
   setVector(alias: string, property: string, vector: string): string
-  /** Takes the label in the variable off the node. */
-  removeLabel(alias: string, label: string): string
+  /** Gives the node the label that the expression `after` names, in place of the one that `before` names, if any. */
+  relabel(alias: string, before: string, after: string): string
   /** Binds `p` to a path with the fewest edges between the nodes `a` and `b`, where there is one. */
   shortestPath(edges: { left: string; types: string; right: string }, maxDepth: number): string
   /** Deletes what was matched as `n`, so many a transaction. */
@@ -59,7 +59,8 @@ export const neo4jDialect: Dialect = {
     return 1 / (1 + Math.sqrt(Math.max(0, 1 / native - 1)))
   },
   setVector: (alias, property, vector) => `CALL db.create.setNodeVectorProperty(${alias}, '${property}', ${vector})`,
-  removeLabel: (alias, label) => `REMOVE ${alias}:$(${label})`,
+  relabel: (alias, before, after) =>
+    `REMOVE ${alias}:$(CASE WHEN ${before} <> ${after} THEN [${before}] ELSE [] END) SET ${alias}:$(${after})`,
   shortestPath: ({ left, types, right }, maxDepth) =>
     `MATCH p = shortestPath((a)${left}[${types}*1..${Math.trunc(maxDepth)}]${right}(b))`,
   deleteInBatches: (alias, batch) =>

@@ -2,10 +2,10 @@ import {
   decodeMetadata,
   type FilterNode,
   FULL_FILTER,
-  type Limits,
   type Metadata,
   type RoleCapabilities,
 } from '@veritas-db/core/contract'
+import { BatchSize, limits } from './batches.js'
 import type { Connection } from './connection.js'
 import type { Dialect } from './dialect.js'
 import { type CompiledFilter, compileFilter } from './filter.js'
@@ -15,10 +15,18 @@ export interface Environment {
   readonly connection: Connection
   readonly dialect: Dialect
   readonly prefix: string
+  /** How much goes into a transaction, by what it writes. */
+  readonly sizes: Readonly<Record<'nodes' | 'edges' | 'passages' | 'deletes', BatchSize>>
 }
 
-/** What both roles declare. Statements of this size keep a transaction's memory small and its locks short. */
-export const limits: Limits = { batchRecords: 1000, batchBytes: 4 * 1024 * 1024 }
+export const batchSizes = (): Environment['sizes'] => ({
+  nodes: new BatchSize(),
+  edges: new BatchSize(),
+  passages: new BatchSize(),
+  deletes: new BatchSize(),
+})
+
+/** What both roles declare. */
 export const common: RoleCapabilities = {
   limits,
   filter: FULL_FILTER,
@@ -53,11 +61,3 @@ export const textQuery = (words: string): string | undefined => {
   const found = words.match(/[\p{L}\p{N}\p{M}]+/gu)
   return found ? [...new Set(found.map((word) => `"${word}"`))].slice(0, 256).join(' OR ') : undefined
 }
-
-/** How the version `version` of the row meets the one that is `stored`, as a condition. */
-export const writeCondition = (mode: 'replace' | 'ifNewer' | 'ifAbsent'): string =>
-  mode === 'replace' ? 'true' : mode === 'ifAbsent' ? 'stored IS NULL' : '(stored IS NULL OR row.version >= stored)'
-
-/** Runs updates where `condition` holds. */
-export const when = (condition: string, updates: string): string =>
-  `FOREACH (ignored IN CASE WHEN ${condition} THEN [1] ELSE [] END | ${updates})`

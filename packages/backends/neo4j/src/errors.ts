@@ -75,6 +75,10 @@ export const toVeritasError = (error: unknown, server: string): unknown => {
   return wrap(meaning ?? { code: 'INTERNAL', outcome: 'unknown' }, firstLine(error.message))
 }
 
+/** Whether a search failed because the index that it names is not there. */
+export const isMissingIndex = (error: unknown): boolean =>
+  VeritasError.is(error, 'VALIDATION') && /no such (fulltext|vector) schema index/i.test(error.message)
+
 /** The query and a marker under it follow in further lines; they may hold what users wrote. */
 const firstLine = (message: string): string => (message.split('\n', 1)[0] as string).slice(0, 500)
 

@@ -1,5 +1,6 @@
 import {
   checkEdge,
+  checkEdgeIdentity,
   checkEdgeSet,
   checkLimit,
   checkName,
@@ -26,7 +27,6 @@ import {
   type Scope,
   type ScopedOptions,
   type UpsertMode,
-  VeritasError,
   type Version,
   type WriteResult,
 } from '@veritas-db/core/contract'
@@ -34,10 +34,21 @@ import { checkNode } from './check.js'
 import type { Access, Row } from './connection.js'
 import { integer, quote, scopeLabel, toNumber } from './cypher.js'
 import { common, type Environment, filterOn, textQuery } from './environment.js'
-import { type Guard, guardFor, refuse } from './errors.js'
+import { type Guard, guardFor, isMissingIndex, refuse } from './errors.js'
 import { deleteEdges, replaceEdges, typePattern, upsertEdges } from './graph/edges.js'
 import { deleteNodes, upsertNodes } from './graph/nodes.js'
-import { column, edgeMap, edgePlace, nodeMap, readEdgePlace, toEdge, toNode } from './graph/records.js'
+import {
+  column,
+  type EdgeIdentity,
+  edgeMap,
+  edgePlace,
+  isDocument,
+  nodeMap,
+  ordinalOf,
+  readEdgePlace,
+  toEdge,
+  toNode,
+} from './graph/records.js'
 import { MAX_DEPTH, shortestPath, walk } from './graph/walk.js'
 import { fromAnswer, toParameter } from './raw.js'
 import { dropLabel, ensureGraph } from './schema.js'
@@ -182,7 +193,7 @@ export class Neo4jGraph implements GraphRole {
       const filter = filterOn(this.#environment, options.filter)
       const conditions = [filter.text]
       if (options.label !== undefined) conditions.push('n._label = $label')
-      if (!options.placeholders) conditions.push('NOT n._placeholder')
+      if (!options.placeholders) conditions.push(isDocument('n'))
       const parameters = { ...filter.parameters, label: options.label ?? null, limit: integer(options.limit) }
       const tail = (order: string, score: string): string =>
         `WHERE ${conditions.join(' AND ')} WITH n${score} ORDER BY ${order} LIMIT $limit RETURN ${nodeMap('n')} AS node${score}`
@@ -210,19 +221,28 @@ export class Neo4jGraph implements GraphRole {
   ): Promise<DeleteResult> {
     return this.#guard('deleteNodes', options, async () => {
       const label = this.#label(options.scope)
-      return { deleted: await deleteNodes(this.#access, label, options.keys, options.versionBelow, options.signal) }
+      return {
+        deleted: await deleteNodes(
+          this.#environment,
+          this.#access,
+          label,
+          options.keys,
+          options.versionBelow,
+          options.signal,
+        ),
+      }
     })
   }
 
   deleteEdges(
     options: ScopedOptions & {
-      readonly edges: readonly Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>[]
+      readonly edges: readonly EdgeIdentity[]
     },
   ): Promise<DeleteResult> {
     return this.#guard('deleteEdges', options, async () => {
       const label = this.#label(options.scope)
-      for (const [i, edge] of options.edges.entries()) checkName(edge.type, `edges[${i}].type`)
-      return { deleted: await deleteEdges(this.#access, label, options.edges, options.signal) }
+      refuseMistakes(options.edges, checkEdgeIdentity)
+      return { deleted: await deleteEdges(this.#environment, this.#access, label, options.edges, options.signal) }
     })
   }
 
@@ -286,7 +306,7 @@ export class Neo4jGraph implements GraphRole {
           ? `MATCH (:${label})-[r]->() RETURN count(r) AS count`
           : options.placeholders
             ? `MATCH (n:${label}) RETURN count(n) AS count`
-            : `MATCH (n:${label}) WHERE NOT n._placeholder RETURN count(n) AS count`
+            : `MATCH (n:${label}) WHERE ${isDocument('n')} RETURN count(n) AS count`
       const [row] = await this.#access.run({ text, parameters: {} }, options.signal)
       return toNumber(row?.get('count'))
     })
@@ -328,7 +348,7 @@ export class Neo4jGraph implements GraphRole {
         {
           text: `MATCH (a:${label}) WHERE a._key >= $source
             MATCH (a)-[r]->(b:${label})
-            WITH r, a._key AS source, type(r) AS type, b._key AS target, r._ordinal AS ordinal
+            WITH r, a._key AS source, type(r) AS type, b._key AS target, ${ordinalOf('r')} AS ordinal
             WHERE source > $source OR type > $type OR (type = $type AND (target > $target OR (target = $target AND ordinal > $ordinal)))
             WITH r, source, type, target, ordinal ORDER BY source, type, target, ordinal LIMIT $limit
             RETURN ${edgeMap('r')} AS edge`,
@@ -378,7 +398,7 @@ export class Neo4jGraph implements GraphRole {
     try {
       return await this.#access.run(query, query.signal)
     } catch (error) {
-      if (VeritasError.is(error, 'VALIDATION') && /no such fulltext/i.test(error.message)) return []
+      if (isMissingIndex(error)) return []
       throw error
     }
   }

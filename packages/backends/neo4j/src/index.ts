@@ -12,7 +12,7 @@ import { Collections } from './collections.js'
 import { type Neo4jConfig, type Neo4jConfigInput, neo4jConfig } from './config.js'
 import { type Access, Connection } from './connection.js'
 import { neo4jDialect } from './dialect.js'
-import type { Environment } from './environment.js'
+import { batchSizes, type Environment } from './environment.js'
 import { backendName } from './errors.js'
 import { Neo4jGraph } from './graph.js'
 import { Neo4jVectors } from './vector.js'
@@ -24,7 +24,7 @@ export type Neo4jRole = 'graph' | 'vector'
 
 const createBackend = (config: Neo4jConfig, context: PluginContext): Backend<Neo4jRole> => {
   const connection = new Connection(config, context)
-  const environment: Environment = { connection, dialect: neo4jDialect, prefix: config.prefix }
+  const environment: Environment = { connection, dialect: neo4jDialect, prefix: config.prefix, sizes: batchSizes() }
   const collections = new Collections(environment)
   const ready = new Set<string>()
 

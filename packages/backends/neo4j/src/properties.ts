@@ -51,7 +51,7 @@ const objectPaths = (metadata: Metadata, prefix = ''): string[] =>
 
 /**
  * Metadata as properties: each value under its own name, for filters and for people; `_objects`, the paths of nested objects;
- * `_json`, from which it is read back exactly as it was.
+ * `_json`, from which it is read back exactly as it was. Empty metadata leave no trace.
  */
 export const metadataProperties = (metadata: Metadata, toDate: ToNativeDate): Record<string, unknown> => {
   const properties: Record<string, unknown> = {}
@@ -63,8 +63,15 @@ export const metadataProperties = (metadata: Metadata, toDate: ToNativeDate): Re
   }
   const objects = objectPaths(metadata)
   if (objects.length > 0) properties._objects = objects
-  properties._json = encodeMetadata(metadata)
+  const json = encodeMetadata(metadata)
+  if (json !== '{}') properties._json = json
   return properties
+}
+
+/** About how many bytes `metadataProperties`, with some of our own beside them, take on the wire: values travel twice. */
+export const bytesOf = (properties: Readonly<Record<string, unknown>>): number => {
+  const { _json: json, _text: text } = properties
+  return (typeof json === 'string' ? json.length * 3 : 0) + (typeof text === 'string' ? text.length * 2 : 0) + 400
 }
 
 /** A scalar of a filter as a parameter that compares with what `metadataProperties` stored. */

@@ -22,9 +22,7 @@ import {
   type ScanOptions,
   type ScopedOptions,
   STALE,
-  splitBatches,
   type TextQuery,
-  throwIfAborted,
   type UpsertMode,
   uniqueBatch,
   type VectorCapabilities,
@@ -35,13 +33,14 @@ import {
   type Version,
   type WriteResult,
 } from '@veritas-db/core/contract'
+import { inBatches } from './batches.js'
 import { checkDirection, checkVectorRecord } from './check.js'
 import type { Collection, Collections } from './collections.js'
 import type { Access } from './connection.js'
-import { integer, quote, type Statement, toNumber } from './cypher.js'
-import { common, type Environment, filterOn, limits, textQuery } from './environment.js'
-import { type Guard, guardFor, refuse } from './errors.js'
-import { idOf, prefixOf, returned, toMatch, toRecord } from './vector/records.js'
+import { integer, lock, quote, type Statement, toNumber } from './cypher.js'
+import { common, type Environment, filterOn, textQuery } from './environment.js'
+import { type Guard, guardFor, isMissingIndex, refuse } from './errors.js'
+import { idOf, prefixOf, returned, toHead, toMatch, toRecord } from './vector/records.js'
 import { nearest } from './vector/search.js'
 import { patchRecords, upsertRecords } from './vector/write.js'
 
@@ -142,19 +141,21 @@ export class Neo4jVectors implements VectorRole {
     return this.#guard('query', options, async () => {
       const { scope, vector, topK, signal, filter, include = {}, exact = false } = options
       checkLimit(topK, 'topK', capabilities.maxTopK)
-      let collection = await this.#collections.get(this.#access, scope, signal)
-      const ask = (): Promise<VectorMatch[]> => {
-        checkVector(vector, collection.dimensions)
-        if (collection.metric === 'cosine') checkDirection(vector)
-        return nearest(this.#environment, this.#access, collection, { vector, topK, filter, include, exact }, signal)
+      const collection = await this.#collections.get(this.#access, scope, signal)
+      const ask = (asked: Collection): Promise<VectorMatch[]> => {
+        checkVector(vector, asked.dimensions)
+        if (asked.metric === 'cosine') checkDirection(vector)
+        return nearest(this.#environment, this.#access, asked, { vector, topK, filter, include, exact }, signal)
       }
       if (topK === 0) return []
-      const found = await ask()
-      if (found.length > 0) return found
+      // Nothing is found, or no index is there, where the collection is another one by now.
+      const found = await ask(collection).catch((error: unknown) => {
+        if (isMissingIndex(error)) return undefined
+        throw error
+      })
+      if (found !== undefined && found.length > 0) return found
       const now = await this.#collections.get(this.#access, scope, signal, true)
-      if (now.generation === collection.generation) return found
-      collection = now
-      return ask()
+      return found !== undefined && now.generation === collection.generation ? found : ask(now)
     })
   }
 
@@ -166,18 +167,15 @@ export class Neo4jVectors implements VectorRole {
       if ('filter' in options) {
         const filter = filterOn(this.#environment, options.filter)
         const text = `MATCH (n:${quote(label)}) WHERE ${filter.text} DETACH DELETE n RETURN count(*) AS deleted`
-        return this.#deleted(options, [{ text, parameters: filter.parameters }])
+        return this.#deleteInBatches(options, [filter], () => ({ text, parameters: filter.parameters }))
       }
-      const batches = [...splitBatches([...new Set(options.keys)].sort(), limits)]
-      return this.#deleted(
-        options,
-        batches.map((keys) => ({
-          text: `UNWIND $prefixes AS prefix
-            MATCH (n:${quote(label)}) WHERE n._id STARTS WITH prefix
-            DETACH DELETE n RETURN count(*) AS deleted`,
-          parameters: { prefixes: keys.map(prefixOf) },
-        })),
-      )
+      const keys = [...new Set(options.keys)].sort()
+      return this.#deleteInBatches(options, keys, (batch) => ({
+        text: `UNWIND $prefixes AS prefix
+          MATCH (n:${quote(label)}) WHERE n._id STARTS WITH prefix
+          DETACH DELETE n RETURN count(*) AS deleted`,
+        parameters: { prefixes: batch.map(prefixOf) },
+      }))
     })
   }
 
@@ -187,22 +185,17 @@ export class Neo4jVectors implements VectorRole {
     return this.#guard('deleteByDocument', options, async () => {
       const { label } = await this.#collections.get(this.#access, options.scope, options.signal)
       const sorted = options.documents.toSorted((a, b) => (a.key < b.key ? -1 : 1))
-      const batches = [...splitBatches(sorted, limits)]
-      return this.#deleted(
-        options,
-        batches.map((documents) => ({
-          // The lock comes before the comparison, so that a newer version written meanwhile stays.
-          text: `UNWIND $documents AS document
-            MATCH (n:${quote(label)}) WHERE n._id STARTS WITH document.prefix AND n._version < document.below
-            SET n._lock = true
-            REMOVE n._lock
-            WITH DISTINCT n, document WHERE n._version < document.below
-            DETACH DELETE n RETURN count(*) AS deleted`,
-          parameters: {
-            documents: documents.map(({ key, versionBelow }) => ({ prefix: prefixOf(key), below: versionBelow })),
-          },
-        })),
-      )
+      return this.#deleteInBatches(options, sorted, (batch) => ({
+        // The lock comes before the comparison, so that a newer version written meanwhile stays.
+        text: `UNWIND $documents AS document
+          MATCH (n:${quote(label)}) WHERE n._id STARTS WITH document.prefix AND n._version < document.below
+          ${lock('n')}
+          WITH DISTINCT n, document WHERE n._version < document.below
+          DETACH DELETE n RETURN count(*) AS deleted`,
+        parameters: {
+          documents: batch.map(({ key, versionBelow }) => ({ prefix: prefixOf(key), below: versionBelow })),
+        },
+      }))
     })
   }
 
@@ -231,7 +224,7 @@ export class Neo4jVectors implements VectorRole {
       const rows = await this.#access.run(
         {
           text: `MATCH (n:${quote(label)}) WHERE n._id > $cursor AND ${filter.text}
-            WITH n ORDER BY n._id LIMIT $limit RETURN n._id AS id, ${returned(include)}`,
+            WITH n ORDER BY n._id LIMIT $limit RETURN ${returned(include)}`,
           parameters: { ...filter.parameters, cursor, limit: integer(limit + 1) },
         },
         options.signal,
@@ -240,12 +233,7 @@ export class Neo4jVectors implements VectorRole {
       const page = rows.slice(0, limit)
       const next = rows.length > limit ? (page.at(-1)?.get('id') as string) : null
       if (fields === 'all') return { records: page.map(toRecord), cursor: next }
-      const heads = page.map((row) => ({
-        key: row.get('key') as Key,
-        version: row.get('version') as Version,
-        ordinal: toNumber(row.get('ordinal')),
-      }))
-      return { records: heads, cursor: next }
+      return { records: page.map(toHead), cursor: next }
     })
   }
 
@@ -291,13 +279,23 @@ export class Neo4jVectors implements VectorRole {
     })
   }
 
-  async #deleted(options: ScopedOptions, statements: readonly Statement[]): Promise<DeleteResult> {
+  /** Deletes, a transaction a batch. */
+  async #deleteInBatches<T>(
+    options: ScopedOptions,
+    items: readonly T[],
+    statement: (batch: readonly T[]) => Statement,
+  ): Promise<DeleteResult> {
     let deleted = 0
-    for (const statement of statements) {
-      throwIfAborted(options.signal)
-      const [row] = await this.#access.run(statement, options.signal)
-      deleted += toNumber(row?.get('deleted'))
-    }
+    await inBatches(
+      items,
+      this.#environment.sizes.deletes,
+      () => 100,
+      options.signal,
+      async (batch) => {
+        const [row] = await this.#access.run(statement(batch), options.signal)
+        deleted += toNumber(row?.get('deleted'))
+      },
+    )
     await this.#verify(options, deleted)
     return { deleted }
   }

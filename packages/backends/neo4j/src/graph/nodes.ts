@@ -4,68 +4,51 @@ import {
   type NodeRecord,
   type Outcome,
   STALE,
-  splitBatches,
-  throwIfAborted,
   type UpsertMode,
   uniqueBatch,
   type Version,
 } from '@veritas-db/core/contract'
+import { inBatches, writeCondition } from '../batches.js'
 import type { Access } from '../connection.js'
-import { integer, quote, type Statement, toNumber } from '../cypher.js'
-import { type Environment, limits, when, writeCondition } from '../environment.js'
+import { lock, quote, type Statement, toNumber } from '../cypher.js'
+import type { Dialect } from '../dialect.js'
+import type { Environment } from '../environment.js'
+import { bytesOf } from '../properties.js'
 import { nodeProperties } from './records.js'
 
-type Write = Pick<NodeRecord, 'key' | 'version' | 'label'> & {
-  readonly i: bigint
-  readonly properties: Record<string, unknown>
-}
+type Properties = Readonly<Record<string, unknown>>
 
-/**
- * One statement that writes nodes. A property is set before the stored version is read, which takes the node's write lock:
- * nobody else can come between the comparison and the write.
- */
-const upsertStatement = (
-  { dialect }: Environment,
-  label: string,
-  rows: readonly Write[],
-  mode: UpsertMode,
-): Statement => {
-  const labels = [...new Set(rows.map((row) => row.label))]
-  const written = [
-    'SET n = row.properties, n._edges = edges',
-    when('before IS NOT NULL AND before <> row.label', dialect.removeLabel('n', 'before')),
-    ...labels.map((name, i) => when(`row.label = $labels[${i}]`, `SET n:${quote(name)}`)),
-  ].join(' ')
+/** Rows are whole property maps. `SET n = row` alone would mix two writers' properties: what it takes away it reads before it locks. */
+const upsertStatement = (dialect: Dialect, label: string, rows: readonly Properties[], mode: UpsertMode): Statement => {
+  const condition = writeCondition(mode, 'n', 'row._version')
   return {
     text: `UNWIND $rows AS row
-      MERGE (n:${quote(label)} {_key: row.key})
-      SET n._lock = true
-      WITH row, n, n._version AS stored, n._label AS before, n._edges AS edges
-      WITH row, n, before, edges, ${writeCondition(mode)} AS write
-      ${when('write', written)}
-      ${when('NOT write', 'REMOVE n._lock')}
-      RETURN row.i AS i, write`,
-    parameters: { rows, labels },
+      MERGE (n:${quote(label)} {_key: row._key})
+      ${lock('n')}
+      WITH n, row, n._label AS before, n._edges AS edges${condition === undefined ? '' : ` WHERE ${condition}`}
+      SET n = row
+      SET n._edges = edges
+      ${dialect.relabel('n', 'before', 'row._label')}
+      ${condition === undefined ? '' : 'RETURN collect(row._key) AS written'}`,
+    parameters: { rows },
   }
 }
 
 /** The same for `ifAbsent`, where MERGE alone is enough: nodes that are there, which many documents may refer to, are not locked. */
-const insertStatement = (label: string, rows: readonly Write[]): Statement => {
-  const labels = [...new Set(rows.map((row) => row.label))]
-  return {
-    text: `UNWIND $rows AS row
-      MERGE (n:${quote(label)} {_key: row.key})
-      ON CREATE SET n = row.properties, n._fresh = true
-      WITH row, n, n._fresh IS NOT NULL AS write
-      ${when('write', ['REMOVE n._fresh', ...labels.map((name, i) => when(`row.label = $labels[${i}]`, `SET n:${quote(name)}`))].join(' '))}
-      RETURN row.i AS i, write`,
-    parameters: { rows, labels },
-  }
-}
+const insertStatement = (dialect: Dialect, label: string, rows: readonly Properties[]): Statement => ({
+  text: `UNWIND $rows AS row
+    MERGE (n:${quote(label)} {_key: row._key})
+    ON CREATE SET n = row, n._fresh = true
+    WITH n, row WHERE n._fresh
+    REMOVE n._fresh
+    ${dialect.relabel('n', 'null', 'row._label')}
+    RETURN collect(row._key) AS written`,
+  parameters: { rows },
+})
 
 /** Writes nodes, several batches one after the other; answers each. */
 export const upsertNodes = async (
-  environment: Environment,
+  { connection, dialect, sizes }: Environment,
   access: Access,
   label: string,
   nodes: readonly NodeRecord[],
@@ -73,34 +56,26 @@ export const upsertNodes = async (
   signal: AbortSignal | undefined,
 ): Promise<Outcome[]> => {
   const unique = uniqueBatch(nodes, (node) => node.key, mode)
-  const outcomes: Outcome[] = unique.records.map(() => STALE)
-  const toDate = environment.connection.toNativeDate
-  const rows = unique.records.map(
-    (node, i): Write => ({
-      i: integer(i),
-      key: node.key,
-      version: node.version,
-      label: node.label,
-      properties: nodeProperties(node, toDate),
-    }),
-  )
+  const toDate = connection.toNativeDate
   // Locks are taken in one order by everybody, so that nobody waits for somebody who waits for them.
-  rows.sort((a, b) => (a.key < b.key ? -1 : 1))
-  for (const batch of splitBatches(rows, limits, sizeOf)) {
-    throwIfAborted(signal)
+  const rows = unique.records
+    .toSorted((a, b) => (a.key < b.key ? -1 : 1))
+    .map((node): Properties => nodeProperties(node, toDate))
+  const written = new Set<unknown>()
+  await inBatches(rows, sizes.nodes, bytesOf, signal, async (batch) => {
     const statement =
-      mode === 'ifAbsent' ? insertStatement(label, batch) : upsertStatement(environment, label, batch, mode)
-    const answers = await access.run(statement, signal)
-    for (const answer of answers) if (answer.get('write') === true) outcomes[toNumber(answer.get('i'))] = APPLIED
-  }
-  return unique.outcomes(outcomes)
+      mode === 'ifAbsent' ? insertStatement(dialect, label, batch) : upsertStatement(dialect, label, batch, mode)
+    const [answer] = await access.run(statement, signal)
+    // Without a condition there is no answer: all were written.
+    const keys = (answer?.get('written') ?? batch.map((row) => row._key)) as readonly unknown[]
+    for (const key of keys) written.add(key)
+  })
+  return unique.outcomes(unique.records.map((node) => (written.has(node.key) ? APPLIED : STALE)))
 }
-
-/** Values travel twice: under their names and in the sidecar. */
-const sizeOf = ({ properties }: Write): number => String(properties._json).length * 3 + 400
 
 /** Deletes nodes with their edges; with `versionBelow`, only those of older versions. */
 export const deleteNodes = async (
+  { sizes }: Environment,
   access: Access,
   label: string,
   keys: readonly Key[],
@@ -108,22 +83,27 @@ export const deleteNodes = async (
   signal: AbortSignal | undefined,
 ): Promise<number> => {
   let deleted = 0
-  for (const batch of splitBatches([...new Set(keys)].sort(), limits)) {
-    throwIfAborted(signal)
-    const rows = await access.run(
-      {
-        text: `UNWIND $keys AS key
+  const sorted = [...new Set(keys)].sort()
+  await inBatches(
+    sorted,
+    sizes.deletes,
+    (key) => key.length + 2,
+    signal,
+    async (batch) => {
+      const rows = await access.run(
+        {
+          text: `UNWIND $keys AS key
           MATCH (n:${quote(label)} {_key: key})
-          SET n._lock = true
-          REMOVE n._lock
+          ${lock('n')}
           WITH n WHERE $versionBelow IS NULL OR n._version < $versionBelow
           DETACH DELETE n
           RETURN count(*) AS deleted`,
-        parameters: { keys: batch, versionBelow: versionBelow ?? null },
-      },
-      signal,
-    )
-    deleted += toNumber(rows[0]?.get('deleted'))
-  }
+          parameters: { keys: batch, versionBelow: versionBelow ?? null },
+        },
+        signal,
+      )
+      deleted += toNumber(rows[0]?.get('deleted'))
+    },
+  )
   return deleted
 }

@@ -19,12 +19,15 @@ export const nodeProperties = (node: NodeRecord, toDate: ToNativeDate): Record<s
   _documentId: node.documentId,
   _version: node.version,
   _label: node.label,
-  _placeholder: node.placeholder,
+  ...(node.placeholder && { _placeholder: true }),
 })
+
+/** The condition that a node is no placeholder. */
+export const isDocument = (alias: string): string => `${alias}._placeholder IS NULL`
 
 /** What a node is read by, as the map of an expression. */
 export const nodeMap = (alias: string): string =>
-  `{ key: ${alias}._key, documentId: ${alias}._documentId, version: ${alias}._version, label: ${alias}._label, placeholder: ${alias}._placeholder, json: ${alias}._json }`
+  `{ key: ${alias}._key, documentId: ${alias}._documentId, version: ${alias}._version, label: ${alias}._label, placeholder: ${alias}._placeholder IS NOT NULL, json: ${alias}._json }`
 
 interface NodeMap {
   readonly key: Key
@@ -40,16 +43,19 @@ export const toNode = (value: unknown): NodeRecord => {
   return { ...rest, properties: metadataOf(json) }
 }
 
-/** An edge's properties, all of them. Its version is its source's. */
+/** An edge's properties, all of them. Its version is its source's; most ordinals are 0, which is not written. */
 export const edgeProperties = (edge: EdgeRecord, version: Version, toDate: ToNativeDate): Record<string, unknown> => ({
   ...metadataProperties(edge.properties, toDate),
-  _ordinal: integer(edge.ordinal),
+  ...(edge.ordinal !== 0 && { _ordinal: integer(edge.ordinal) }),
   _version: version,
 })
 
+/** The ordinal of an edge. */
+export const ordinalOf = (alias: string): string => `coalesce(${alias}._ordinal, 0)`
+
 /** What an edge is read by, as the map of an expression. */
 export const edgeMap = (alias: string): string =>
-  `{ source: startNode(${alias})._key, target: endNode(${alias})._key, type: type(${alias}), ordinal: ${alias}._ordinal, version: ${alias}._version, json: ${alias}._json }`
+  `{ source: startNode(${alias})._key, target: endNode(${alias})._key, type: type(${alias}), ordinal: ${ordinalOf(alias)}, version: ${alias}._version, json: ${alias}._json }`
 
 interface EdgeMap extends Omit<EdgeRecord, 'properties' | 'ordinal'> {
   readonly ordinal: unknown
@@ -64,9 +70,11 @@ export const toEdge = (value: unknown): EdgeRecord => {
 /** The first column of every row. */
 export const column = (rows: readonly Row[], name: string): unknown[] => rows.map((row) => row.get(name))
 
+/** What identifies an edge. */
+export type EdgeIdentity = Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>
+
 /** An edge's identity as a text. */
-export const edgeIdentity = (edge: Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>): string =>
-  `${edge.source} ${edge.type} ${edge.target} ${edge.ordinal}`
+export const edgeIdentity = (edge: EdgeIdentity): string => `${edge.source} ${edge.type} ${edge.target} ${edge.ordinal}`
 
 /** What edges are ordered by. */
 export const edgePlace = ({ source, type, target, ordinal }: EdgeRecord): [string, string, string, number] => [

@@ -3,7 +3,7 @@ import type { Access } from '../connection.js'
 import { integer, quote } from '../cypher.js'
 import { type Environment, filterOn } from '../environment.js'
 import { typePattern } from './edges.js'
-import { edgeMap, nodeMap, toEdge, toNode } from './records.js'
+import { edgeMap, isDocument, nodeMap, toEdge, toNode } from './records.js'
 
 /** The deepest walk and the longest path. */
 export const MAX_DEPTH = 32
@@ -39,7 +39,7 @@ export const walk = async (
   const { starts, direction, min, max, limit } = options
   const { left, right } = arrows(direction)
   const filter = filterOn(environment, options.filter, 'm')
-  const accepted = `${options.placeholders ? 'true' : 'NOT m._placeholder'} AND coalesce(${filter.text}, false)`
+  const accepted = `${options.placeholders ? 'true' : isDocument('m')} AND coalesce(${filter.text}, false)`
   const step = `UNWIND $frontier AS f
     MATCH (:${quote(label)} {_key: f.key})${left}[${typePattern(options.edgeTypes)}]${right}(m:${quote(label)})
     WHERE NOT m._key IN $seen

@@ -1,6 +1,5 @@
-import type { Key, VectorMatch, VectorQuery, VectorRecord, Version } from '@veritas-db/core/contract'
+import type { Key, RecordHead, VectorMatch, VectorQuery, VectorRecord, Version } from '@veritas-db/core/contract'
 import type { Row } from '../connection.js'
-import { integer, toNumber } from '../cypher.js'
 import { metadataOf } from '../environment.js'
 
 type Include = NonNullable<VectorQuery['include']>
@@ -12,22 +11,26 @@ export const prefixOf = (key: Key): string => `${key}.`
 export const idOf = (record: Pick<VectorRecord, 'key' | 'ordinal'>): string =>
   `${record.key}.${record.ordinal.toString(16).padStart(8, '0')}`
 
+/** The key and the ordinal in an id, which are kept nowhere else. */
+const readId = (id: string): { readonly key: Key; readonly ordinal: number } => {
+  const dot = id.lastIndexOf('.')
+  return { key: id.slice(0, dot) as Key, ordinal: Number.parseInt(id.slice(dot + 1), 16) }
+}
+
 /** A record's own properties. */
 export const fieldsOf = (record: VectorRecord): Record<string, unknown> => ({
   _id: idOf(record),
-  _key: record.key,
   _documentId: record.documentId,
   _version: record.version,
-  _ordinal: integer(record.ordinal),
+  ...(record.text !== undefined && { _text: record.text }),
 })
 
 /** The columns that `toMatch` reads. */
 export const returned = (include: Include): string =>
   [
-    'n._key AS key',
+    'n._id AS id',
     'n._documentId AS documentId',
     'n._version AS version',
-    'n._ordinal AS ordinal',
     ...(include.metadata ? ['n._json AS json'] : []),
     ...(include.text ? ['n._text AS text'] : []),
     ...(include.vector ? ['n._vector AS vector'] : []),
@@ -35,16 +38,22 @@ export const returned = (include: Include): string =>
 
 export const toMatch = (row: Row, include: Include): Omit<VectorMatch, 'score'> => {
   const text = include.text ? row.get('text') : null
+  const { key, ordinal } = readId(row.get('id') as string)
   return {
-    key: row.get('key') as Key,
+    key,
     documentId: row.get('documentId') as string,
     version: row.get('version') as Version,
-    ordinal: toNumber(row.get('ordinal')),
+    ordinal,
     ...(include.metadata && { metadata: metadataOf(row.get('json')) }),
     ...(typeof text === 'string' && { text }),
     ...(include.vector && { vector: Float32Array.from(row.get('vector') as number[]) }),
   }
 }
+
+export const toHead = (row: Row): RecordHead => ({
+  ...readId(row.get('id') as string),
+  version: row.get('version') as Version,
+})
 
 export const toRecord = (row: Row): VectorRecord => {
   const { metadata = {}, vector = new Float32Array(), ...rest } = toMatch(row, everything)

@@ -3,25 +3,20 @@ import {
   type Metadata,
   type Outcome,
   STALE,
-  splitBatches,
-  throwIfAborted,
   type UpsertMode,
   type VectorRecord,
-  type Version,
 } from '@veritas-db/core/contract'
+import { inBatches, writeCondition } from '../batches.js'
 import { type Collection, guardOf } from '../collections.js'
 import type { Access } from '../connection.js'
-import { integer, quote, type Statement, toNumber } from '../cypher.js'
-import { type Environment, limits, when, writeCondition } from '../environment.js'
-import { metadataProperties } from '../properties.js'
+import { lock, quote, type Statement, toNumber } from '../cypher.js'
+import type { Environment } from '../environment.js'
+import { bytesOf, metadataProperties } from '../properties.js'
 import { fieldsOf, idOf } from './records.js'
 
 interface Row {
-  readonly i: bigint
-  readonly id: string
-  readonly version: Version
+  readonly properties: Readonly<Record<string, unknown>>
   readonly vector?: Float32Array
-  readonly properties: Record<string, unknown>
 }
 
 /** Writes whole records; answers each. Where the collection is no longer the one that is meant, all are stale. */
@@ -34,83 +29,83 @@ export const upsertRecords = (
   signal: AbortSignal | undefined,
 ): Promise<Outcome[]> => {
   const toDate = environment.connection.toNativeDate
-  const rows = records.map(
-    (record, i): Row => ({
-      i: integer(i),
-      id: idOf(record),
-      version: record.version,
-      vector: record.vector,
-      properties: {
-        ...metadataProperties(record.metadata, toDate),
-        ...fieldsOf(record),
-        ...(record.text !== undefined && { _text: record.text }),
-      },
-    }),
+  const toRow = (record: VectorRecord): Row => ({
+    properties: { ...metadataProperties(record.metadata, toDate), ...fieldsOf(record) },
+    vector: record.vector,
+  })
+  return write(environment, access, collection, records, toRow, signal, (rows) =>
+    upsertStatement(environment, collection, rows, mode),
   )
-  return write(access, collection, rows, signal, (batch) => upsertStatement(environment, collection, batch, mode))
 }
+
+type Patch = Pick<VectorRecord, 'key' | 'ordinal' | 'version'> & { readonly metadata: Metadata }
 
 /** Replaces the metadata of records that are there and not newer; answers each. */
 export const patchRecords = (
   environment: Environment,
   access: Access,
   collection: Collection,
-  records: readonly (Pick<VectorRecord, 'key' | 'ordinal' | 'version'> & { readonly metadata: Metadata })[],
+  records: readonly Patch[],
   signal: AbortSignal | undefined,
 ): Promise<Outcome[]> => {
   const toDate = environment.connection.toNativeDate
-  const rows = records.map(
-    (record, i): Row => ({
-      i: integer(i),
-      id: idOf(record),
-      version: record.version,
-      properties: metadataProperties(record.metadata, toDate),
-    }),
+  const toRow = (record: Patch): Row => ({
+    properties: { ...metadataProperties(record.metadata, toDate), _id: idOf(record), _version: record.version },
+  })
+  return write(environment, access, collection, records, toRow, signal, (rows) =>
+    patchStatement(environment, collection, rows),
   )
-  return write(access, collection, rows, signal, (batch) => patchStatement(environment, collection, batch))
 }
 
-/** Writes rows batch by batch, all in one order, so that writers never wait for each other; what a statement answers was applied. */
-const write = async (
+/** Writes records batch by batch, all in one order, so that writers never wait for each other; a statement answers which it wrote. */
+const write = async <R extends Pick<VectorRecord, 'key' | 'ordinal'>>(
+  { sizes }: Environment,
   access: Access,
-  collection: Collection,
-  rows: readonly Row[],
+  { dimensions }: Collection,
+  records: readonly R[],
+  toRow: (record: R) => Row,
   signal: AbortSignal | undefined,
-  statement: (batch: readonly Row[]) => Statement,
+  statement: (rows: readonly Row[]) => Statement,
 ): Promise<Outcome[]> => {
-  const outcomes: Outcome[] = rows.map(() => STALE)
-  const sizeOf = ({ properties }: Row): number =>
-    String(properties._json).length * 3 + String(properties._text ?? '').length + collection.dimensions * 9 + 400
-  const sorted = rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))
-  for (const batch of splitBatches(sorted, limits, sizeOf)) {
-    throwIfAborted(signal)
-    for (const row of await access.run(statement(batch), signal)) outcomes[toNumber(row.get('i'))] = APPLIED
-  }
-  return outcomes
+  const ids = records.map(idOf)
+  const rows = records.map(toRow).sort((a, b) => ((a.properties._id as string) < (b.properties._id as string) ? -1 : 1))
+  const sizeOf = ({ properties, vector }: Row): number => bytesOf(properties) + (vector ? dimensions * 9 : 0)
+  const written = new Set<unknown>()
+  await inBatches(rows, sizes.passages, sizeOf, signal, async (batch) => {
+    const [answer] = await access.run(statement(batch), signal)
+    const all = toNumber(answer?.get('count')) === batch.length
+    const some = all ? batch.map(({ properties }) => properties._id) : (answer?.get('written') as readonly unknown[])
+    for (const id of some) written.add(id)
+  })
+  return ids.map((id) => (written.has(id) ? APPLIED : STALE))
 }
 
-/** A property is set before the stored version is read: that takes the node's write lock, and nobody comes in between. */
+/**
+ * The version is compared, and what is there taken away, under the node's write lock. A vector stays until it is set: where it is the
+ * same, the server has nothing to do in its index, which takes it most of the time.
+ */
 const upsertStatement = (
   { dialect, prefix }: Environment,
   { label, generation }: Collection,
   rows: readonly Row[],
   mode: UpsertMode,
-): Statement => ({
-  text: `${guardOf(prefix)}
-    UNWIND $rows AS row
-    MERGE (n:${quote(label)} {_id: row.id})
-    SET n._lock = true
-    WITH row, n, n._version AS stored
-    WITH row, n, ${writeCondition(mode)} AS write
-    ${when('write', 'SET n = row.properties')}
-    ${when('NOT write', 'REMOVE n._lock')}
-    WITH row, n WHERE write
-    ${dialect.setVector('n', '_vector', 'row.vector')}
-    RETURN row.i AS i`,
-  parameters: { collection: label, generation, rows },
-})
+): Statement => {
+  const condition = writeCondition(mode, 'n', 'properties._version')
+  return {
+    text: `${guardOf(prefix)}
+      UNWIND $rows AS row
+      MERGE (n:${quote(label)} {_id: row.properties._id})
+      ${lock('n')}
+      WITH row, n, row.properties AS properties${condition === undefined ? '' : ` WHERE ${condition}`}
+      SET n = properties { .*, _vector: n._vector }
+      WITH n, row
+      ${dialect.setVector('n', '_vector', 'row.vector')}
+      RETURN count(n) AS count, ${condition === undefined ? '[]' : 'collect(row.properties._id)'} AS written`,
+    parameters: { collection: label, generation, rows },
+  }
+}
 
-const kept = ['_id', '_key', '_documentId', '_ordinal', '_text', '_vector']
+const kept = ['_documentId', '_text', '_vector']
 
 const patchStatement = (
   { prefix }: Environment,
@@ -119,14 +114,12 @@ const patchStatement = (
 ): Statement => ({
   text: `${guardOf(prefix)}
     UNWIND $rows AS row
-    MATCH (n:${quote(label)} {_id: row.id})
-    SET n._lock = true
-    REMOVE n._lock
-    WITH row, n WHERE row.version >= n._version
+    MATCH (n:${quote(label)} {_id: row.properties._id})
+    ${lock('n')}
+    WITH row, n WHERE n._version <= row.properties._version
     WITH row, n, n { ${kept.map((name) => `.${name}`).join(', ')} } AS kept
     SET n = row.properties
     SET n += kept
-    SET n._version = row.version
-    RETURN row.i AS i`,
+    RETURN count(n) AS count, collect(row.properties._id) AS written`,
   parameters: { collection: label, generation, rows },
 })
