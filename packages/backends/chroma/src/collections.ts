@@ -25,7 +25,10 @@ export const spaces: Readonly<Record<Metric, 'cosine' | 'ip' | 'l2'>> = { cosine
 /** Collections asked for in one request of a listing. */
 const LIST_PAGE = 200
 
-/** The collections of one prefix. Their ids are remembered, for every request names a collection by its id. */
+/**
+ * The collections of one prefix. Their ids are remembered, for every request names a collection by its id: by scope, since a
+ * name is a hash, which every call would make again.
+ */
 export class Collections {
   readonly #config: ChromaConfig
   readonly #known = new Map<string, Known>()
@@ -66,12 +69,12 @@ export class Collections {
       now = { ...found, fields: { ...found.fields, ...Object.fromEntries(missing) } }
       await handle.modify({ metadata: encodeInfo(prefix, scope, now) })
     }
-    this.#known.set(name, { handle, definition: now })
+    this.#known.set(placeOf(scope), { handle, definition: now })
   }
 
   async drop(session: Session, scope: Scope): Promise<void> {
     const name = physicalName(this.#config.prefix, scope)
-    this.#known.delete(name)
+    this.#known.delete(placeOf(scope))
     try {
       await session.client.deleteCollection({ name })
     } catch (error) {
@@ -95,18 +98,18 @@ export class Collections {
   /** Runs `work` on the collection. What is remembered may be gone and made anew by somebody else: then it is looked up again. */
   async use<T>(session: Session, scope: Scope, work: (collection: Collection, known: Known) => Promise<T>): Promise<T> {
     checkScope(scope)
-    const name = physicalName(this.#config.prefix, scope)
-    const remembered = this.#known.get(name)
+    const place = placeOf(scope)
+    const remembered = this.#known.get(place)
     if (remembered) {
       try {
         return await work(this.#handle(session, remembered), remembered)
       } catch (error) {
         if (!isNotFound(error)) throw error
-        this.#known.delete(name)
+        this.#known.delete(place)
       }
     }
-    const found = await this.#find(session, name, scope)
-    this.#known.set(name, found)
+    const found = await this.#find(session, physicalName(this.#config.prefix, scope), scope)
+    this.#known.set(place, found)
     return work(this.#handle(session, found), found)
   }
 
@@ -131,6 +134,10 @@ export class Collections {
     }
   }
 }
+
+/** Names hold no dots. */
+const placeOf = ({ tenant = '', collection, incarnation = 0 }: Scope): string =>
+  `${tenant}.${collection}.${incarnation}`
 
 const describe = ({ tenant, collection, incarnation }: Scope): string =>
   `"${collection}"${tenant === undefined ? '' : ` of the tenant "${tenant}"`}${incarnation ? `, incarnation ${incarnation}` : ''}`

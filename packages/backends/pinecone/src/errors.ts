@@ -76,6 +76,9 @@ const neverConnected: ReadonlySet<string> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 
+/** Whether an error's code says that a certificate is not trusted or not for this host, or that the peer speaks no TLS. */
+const untrusted = (code: string): boolean => /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL/.test(code)
+
 /** The error and what caused it, outermost first. */
 const chain = (error: unknown): object[] => {
   const found: object[] = []
@@ -144,6 +147,15 @@ export const toVeritasError = (error: unknown, call: FailedCall): VeritasError =
   const native = errors.map((e) => textOf(e, 'code')).find((code) => code !== undefined)
   if (native !== undefined && neverConnected.has(native))
     return make({ code: 'CONNECTION' }, `${where} could not be reached (${native}).`)
+  if (native !== undefined && untrusted(native))
+    return make(
+      {
+        code: 'CONNECTION',
+        retryable: false,
+        hint: 'Set NODE_EXTRA_CA_CERTS, or the option fetch, to trust the authority of its certificate.',
+      },
+      `${where} could not be reached (${native}).`,
+    )
   const names = errors.map((e) => textOf(e, 'name') ?? '')
   const status = names.map((name) => byName[name]).find((s) => s !== undefined)
   if (status !== undefined) {

@@ -1,6 +1,8 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { Pinecone } from '@pinecone-database/pinecone'
+import { runProgram, tlsFront, unusedPort } from '@veritas-db/conformance/network'
 import {
   type Backend,
   documentKey,
@@ -78,10 +80,11 @@ describe('connecting', () => {
   })
 
   it('a wrong address fails fast and is named', async () => {
-    const backend = await make({ url: 'http://127.0.0.1:1' })
+    const address = `127.0.0.1:${await unusedPort()}`
+    const backend = await make({ url: `http://${address}` })
     const start = performance.now()
     const error = await failure(() => backend.connect(), 'CONNECTION')
-    expect(error.message).toContain('127.0.0.1:1')
+    expect(error.message).toContain(address)
     expect(error.outcome).toBe('not-applied')
     expect(performance.now() - start).toBeLessThan(3000)
   })
@@ -124,10 +127,8 @@ describe('connecting', () => {
       await backend.roles.vector.ensureCollection({ scope: { collection: 'a' }, dimensions: 4, metric: 'dot' })
       await backend.close()
       console.log('closed')`
-    const options = { cwd: new URL('..', import.meta.url).pathname, timeout: 20_000 }
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], options)
-    expect(stdout).toContain('closed')
-  })
+    expect(await runProgram(program, { cwd: new URL('..', import.meta.url) })).toEqual({ code: 0, output: 'closed\n' })
+  }, 20_000)
 })
 
 describe('an injected client', () => {
@@ -236,6 +237,44 @@ describe('one index that is there already', () => {
     const deployment = { deploymentType: 'managed', cloud: 'aws', region: 'us-east-1' } as const
     return (await client.indexes.create({ name: 'shared', schema: { fields: { _values: field } }, deployment })).host
   }
+
+  it('over TLS: with the authority of its certificate it is written to and read, without it is refused', async () => {
+    const { port, pathname } = new URL(await create())
+    const front = await tlsFront({ host: '127.0.0.1', port })
+    const folder = await mkdtemp(path.join(tmpdir(), 'veritas-pinecone-'))
+    try {
+      const url = `https://127.0.0.1:${front.port}`
+      const stranger = await make({ url })
+      const error = await failure(() => stranger.connect(), 'CONNECTION')
+      expect(error).toMatchObject({ outcome: 'not-applied', retryable: false })
+      expect(error.message).toMatch(new RegExp(`127\\.0\\.0\\.1:${front.port}.*NODE_EXTRA_CA_CERTS.*fetch`))
+
+      // Node reads the variable when it starts.
+      await writeFile(path.join(folder, 'ca.pem'), front.ca)
+      process.env.NODE_EXTRA_CA_CERTS = path.join(folder, 'ca.pem')
+      const config = { apiKey, url, host: `${url}${pathname}`, metric: 'dot' }
+      const { vector: _, ...rest } = record('a')
+      const program = `
+        import { pinecone } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}
+        import { validateConfig } from '@veritas-db/core/contract'
+        const config = await validateConfig(pinecone.config, ${JSON.stringify(config)}, 'pinecone')
+        const backend = pinecone.create(config, { roles: ['vector'], poolSize: 2, queryTimeoutMs: 5000 })
+        await backend.connect()
+        const { vector } = backend.roles
+        const scope = { collection: 'tls' }
+        await vector.ensureCollection({ scope, dimensions: 4, metric: 'dot' })
+        const records = [{ ...${JSON.stringify(rest)}, vector: Float32Array.of(1, 2, 3, 4) }]
+        const { token: after } = await vector.upsert({ scope, records })
+        console.log((await vector.get({ scope, keys: [records[0].key], after }))[0].documentId)
+        await backend.close()`
+      const end = await runProgram(program, { cwd: new URL('..', import.meta.url) })
+      expect(end).toEqual({ code: 0, output: 'a\n' })
+    } finally {
+      delete process.env.NODE_EXTRA_CA_CERTS
+      await rm(folder, { recursive: true })
+      await front.close()
+    }
+  }, 20_000)
 
   it.each(['name', 'host'])('by its %s', async (by) => {
     const host = await create()

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import {
   asKey,
   asVersion,
@@ -18,10 +18,10 @@ const NAMESPACE = Buffer.from('6f2c6e0e7d6b5c4ba1d57ae1c70f6b1d', 'hex')
 
 /** The UUID (version 5) of a record: the same for the same key, version and ordinal. */
 export const recordUuid = ({ key, version, ordinal }: Required<RecordHead>): string => {
-  const bytes = createHash('sha1').update(NAMESPACE).update(`${key}.${version}.${ordinal}`).digest().subarray(0, 16)
+  const bytes = hash('sha1', Buffer.concat([NAMESPACE, Buffer.from(`${key}.${version}.${ordinal}`)]), 'buffer')
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x50
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80
-  const hex = bytes.toString('hex')
+  const hex = bytes.toString('hex', 0, 16)
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
 
