@@ -39,12 +39,24 @@ import {
 import type { Connection } from './connection.js'
 import { type Guard, guardFor, refuse } from './errors.js'
 import { encodeFilter } from './filter.js'
-import { IN, PLACEHOLDER_IN } from './quads.js'
-import { storedEdge, storedNode } from './records.js'
-import { COUNT, EDGES_OF, NODES, SCAN_EDGES, SCAN_NODES, SHORTEST_PATH, WALK } from './scripts.js'
+import { edgePlace, IN, PLACEHOLDER_IN } from './quads.js'
+import { edgesIn, listOf, storedNode } from './records.js'
+import {
+  COUNT_EDGES,
+  COUNT_NODES,
+  EDGES_OF,
+  FILTERED_WALK,
+  NODE,
+  NODES,
+  SCAN_EDGES,
+  SCAN_NODES,
+  SHORTEST_PATH,
+  WALK,
+} from './scripts.js'
 import { BATCH, deleteEdges, deleteNodes, replaceEdges, type Target, upsertEdges, upsertNodes } from './write.js'
 
 const MAX_DEPTH = 32
+const KEY_DIGITS = 32
 /** How many records one request looks at, so that it ends long before the server's limit of 30 s. */
 const SCAN_BUDGET = 20_000
 
@@ -105,16 +117,6 @@ export class CayleyGraph implements GraphRole {
             undefined,
           )
         }
-        for (;;) {
-          throwIfAborted(signal)
-          // Edges whose nodes are gone, which another process may have left.
-          const { items } = await this.#page(SCAN_EDGES, { scope, after: '', limit: 500 }, signal)
-          if (items.length === 0) break
-          await deleteEdges(
-            target,
-            items.map((text) => storedEdge(text).record),
-          )
-        }
       }),
     )
   }
@@ -149,12 +151,17 @@ export class CayleyGraph implements GraphRole {
   getNodes(options: ReadOptions & { readonly keys: readonly Key[] }): Promise<readonly NodeRecord[]> {
     return this.#guard('getNodes', options, async () => {
       const scope = this.#scope(options.scope)
-      const found: NodeRecord[] = []
-      for (const keys of splitBatches([...new Set(options.keys)], { batchRecords: 2000 })) {
-        throwIfAborted(options.signal)
-        const texts = await this.#connection.query(NODES, { scope, keys }, options.signal)
-        for (const text of texts) found.push(storedNode(text).record)
+      const { signal } = options
+      const [first, ...others] = new Set(options.keys)
+      if (first === undefined) return []
+      if (others.length === 0) {
+        const texts = await this.#connection.query(NODE, { scope, key: first }, signal)
+        return texts.map((text) => storedNode(text).record)
       }
+      const found: NodeRecord[] = []
+      for (const keys of splitBatches([first, ...others], { batchRecords: 2000 }))
+        for (const text of await this.#connection.query(NODES, { scope, keys }, signal))
+          found.push(storedNode(text).record)
       return found
     })
   }
@@ -170,10 +177,16 @@ export class CayleyGraph implements GraphRole {
       const scope = this.#scope(options.scope)
       const { direction, signal } = options
       const types = typesOf(options.edgeTypes)
-      if (options.keys.length === 0) return []
-      const keys = [...new Set(options.keys)]
-      const texts = await this.#connection.query(EDGES_OF, { scope, keys, direction, types }, signal)
-      return texts.map((text) => storedEdge(text).record)
+      if (options.keys.length === 0 || types?.length === 0) return []
+      const keys = new Set(options.keys)
+      const found = await this.#connection.query(EDGES_OF, { scope, keys: [...keys], direction, types }, signal)
+      return found
+        .flatMap(edgesIn)
+        .filter(
+          ({ type, source, target }) =>
+            (types === null || types.includes(type)) &&
+            ((direction !== 'in' && keys.has(source)) || (direction !== 'out' && keys.has(target))),
+        )
     })
   }
 
@@ -253,10 +266,20 @@ export class CayleyGraph implements GraphRole {
       checkLimit(limit, 'limit')
       checkLimit(depth.min, 'depth.min')
       checkLimit(depth.max, 'depth.max', MAX_DEPTH)
-      if (starts.length === 0 || limit === 0) return []
+      if (starts.length === 0 || limit === 0 || types?.length === 0) return []
       const found = await this.#connection.query(
-        WALK,
-        { scope, starts, types, direction, min: depth.min, max: depth.max, limit, filter, placeholders },
+        filter === null ? WALK : FILTERED_WALK,
+        {
+          scope,
+          starts: [...new Set(starts)],
+          types,
+          direction,
+          min: depth.min,
+          max: depth.max,
+          limit,
+          filter,
+          placeholders,
+        },
         options.signal,
       )
       return found.map((item) => {
@@ -284,31 +307,40 @@ export class CayleyGraph implements GraphRole {
         const [text] = await this.#connection.query(NODES, { scope, keys: [from] }, signal)
         return text === undefined ? null : { nodes: [storedNode(text).record], edges: [] }
       }
-      const [found] = await this.#connection.query(
-        SHORTEST_PATH,
-        { scope, from, to, types, direction, max: maxDepth },
-        signal,
-      )
-      if (found === undefined) return null
-      const { nodes, edges } = found as { nodes: readonly unknown[]; edges: readonly unknown[] }
-      return {
-        nodes: nodes.map((text) => storedNode(text).record),
-        edges: edges.map((text) => storedEdge(text).record),
-      }
+      if (types?.length === 0) return null
+      const parameters = { scope, from, to, types, direction, max: maxDepth }
+      const [texts, ...lists] = await this.#connection.query(SHORTEST_PATH, parameters, signal)
+      if (texts === undefined) return null
+      const nodes = listOf(texts).map((text) => storedNode(text).record)
+      const joins = (edge: EdgeRecord, source: Key | undefined, target: Key | undefined): boolean =>
+        edge.source === source && edge.target === target && (types === null || types.includes(edge.type))
+      const edges = lists.flatMap(edgesIn)
+      const between = nodes.slice(1).map(({ key }, i): EdgeRecord | undefined => {
+        const before = nodes[i]?.key
+        return edges.find(
+          (edge) =>
+            (direction !== 'in' && joins(edge, before, key)) || (direction !== 'out' && joins(edge, key, before)),
+        )
+      })
+      const path = between.filter((edge) => edge !== undefined)
+      // An edge that another process deleted meanwhile: the path is none any more.
+      return path.length === between.length ? { nodes, edges: path } : null
     })
   }
 
   count(options: ReadOptions & { readonly of: 'nodes' | 'edges'; readonly placeholders?: boolean }): Promise<number> {
     return this.#guard('count', options, async () => {
       const scope = this.#scope(options.scope)
-      const counted = async (list: 'n' | 'o', predicate: string): Promise<number> => {
-        const [count] = await this.#connection.query(COUNT, { scope, list, predicate }, options.signal)
-        return Number(count)
+      const { of, placeholders, signal } = options
+      if (of === 'edges') {
+        const counted = await this.#connection.query(COUNT_EDGES, { scope }, signal)
+        return counted.slice(0, -1).reduce<number>((sum, value) => sum + edgesIn(value).length, Number(counted.at(-1)))
       }
-      if (options.of === 'edges') return counted('o', IN)
-      if (options.placeholders) return counted('n', IN)
-      const [all, placeholders] = await Promise.all([counted('n', IN), counted('n', PLACEHOLDER_IN)])
-      return all - placeholders
+      const count = async (predicate: string): Promise<number> =>
+        Number((await this.#connection.query(COUNT_NODES, { scope, predicate }, signal))[0])
+      if (placeholders) return count(IN)
+      const [all, without] = await Promise.all([count(IN), count(PLACEHOLDER_IN)])
+      return all - without
     })
   }
 
@@ -335,9 +367,24 @@ export class CayleyGraph implements GraphRole {
       const scope = this.#scope(options.scope)
       const { cursor: after = '', limit = 1000 } = options
       checkLimit(limit, 'limit')
-      if (!/^([0-9a-f]{32}\/[A-Za-z0-9_-]+\/[0-9a-f]{32}\/[0-9]+)?$/.test(after)) throw foreignCursor()
-      const { items, cursor } = await this.#page(SCAN_EDGES, { scope, after, limit }, options.signal)
-      return { records: items.map((text) => storedEdge(text).record), cursor }
+      if (!/^([0-9a-f]{32}(\/[A-Za-z0-9_-]+\/[0-9a-f]{32}\/[0-9]+)?)?$/.test(after)) throw foreignCursor()
+      const from = after.slice(0, KEY_DIGITS)
+      const found = await this.#connection.query(
+        SCAN_EDGES,
+        { scope, from, limit, budget: SCAN_BUDGET },
+        options.signal,
+      )
+      const place = (edge: EdgeRecord): string => `${edge.source}/${edgePlace(edge)}`
+      const edges = found
+        .slice(0, -1)
+        .flatMap(edgesIn)
+        .filter((edge) => place(edge) > after)
+      const records = edges.slice(0, limit)
+      const { next } = found.at(-1) as { next: Key | null }
+      const last = records.at(-1)
+      // Beyond a page that was cut, its last edge; else the next node, before all of its edges.
+      const cursor = edges.length > limit && last ? place(last) : next
+      return { records, cursor }
     })
   }
 

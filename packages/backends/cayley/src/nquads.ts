@@ -14,22 +14,21 @@ export const iri = (name: string): string => {
   return `<${name}>`
 }
 
+/** What is no printable ASCII, and the two characters that are special in a literal. */
+const toEscape = /[^ !#-[\]-~]/gu
+
 /** A text as a literal. Only printable ASCII comes out: all else is an escape. */
-export const literal = (text: string): string => {
-  let out = ''
-  for (const char of text) {
-    const code = char.codePointAt(0) as number
-    if (char === '"' || char === '\\') out += `\\${char}`
-    else if (code >= 0x20 && code <= 0x7e) out += char
-    else if (code <= 0xffff) out += `\\u${code.toString(16).toUpperCase().padStart(4, '0')}`
-    else out += `\\U${code.toString(16).toUpperCase().padStart(8, '0')}`
-  }
-  return `"${out}"`
+export const literal = (text: string): string => `"${text.replace(toEscape, escaped)}"`
+
+const escaped = (char: string): string => {
+  if (char === '"' || char === '\\') return `\\${char}`
+  const code = char.codePointAt(0) as number
+  const digits = code.toString(16).toUpperCase()
+  return code <= 0xffff ? `\\u${digits.padStart(4, '0')}` : `\\U${digits.padStart(8, '0')}`
 }
 
 /** A literal of a type of XML Schema. */
 export const typed = (text: string, type: 'integer' | 'double' | 'boolean' | 'dateTime'): string =>
   `${literal(text)}^^<http://www.w3.org/2001/XMLSchema#${type}>`
 
-export const line = (subject: string, predicate: string, object: string, label: string): Line =>
-  `${subject} ${predicate} ${object} ${label} .`
+export const line = (subject: string, predicate: string, object: string): Line => `${subject} ${predicate} ${object} .`

@@ -1,5 +1,12 @@
-import { decodeMetadata, type EdgeRecord, type Key, type NodeRecord, type Version } from '@veritas-db/core/contract'
-import type { Stored } from './quads.js'
+import {
+  decodeMetadata,
+  type EdgeRecord,
+  type Key,
+  type NodeRecord,
+  type Version,
+  ZERO_VERSION,
+} from '@veritas-db/core/contract'
+import { type EdgeItem, type EdgeList, edgePlace, type Stored } from './quads.js'
 
 interface NodeData {
   readonly v: Version
@@ -10,60 +17,79 @@ interface NodeData {
   readonly m: object
 }
 
-interface EdgeData {
+interface EdgesData {
   readonly v: Version
-  readonly s: Key
-  readonly y: string
-  readonly t: Key
-  readonly o: number
-  readonly m: object
+  readonly e: readonly EdgeItem[]
 }
 
-/** A record's data, dates and all: metadata is what comes last in the text. */
-const dataOf = <D extends { readonly m: object }>(text: string): D =>
+/** What a text says, dates and all. */
+const dataOf = <D extends object>(text: string): D =>
   // Only what holds dates needs to be walked through.
   (text.includes('"$date"') ? decodeMetadata(text) : JSON.parse(text)) as D
 
 export const storedNode = (value: unknown): Stored<NodeRecord> => {
   const text = String(value)
   const { v, k, i, l, p, m } = dataOf<NodeData>(text)
-  const record = {
-    key: k,
-    documentId: i,
-    version: v,
-    label: l,
-    placeholder: p,
-    properties: m as NodeRecord['properties'],
-  }
-  return { text, record }
+  const properties = m as NodeRecord['properties']
+  return { text, record: { key: k, documentId: i, version: v, label: l, placeholder: p, properties } }
 }
 
-export const storedEdge = (value: unknown): Stored<EdgeRecord> => {
+export const storedEdges = (source: Key, value: unknown): Stored<EdgeList> => {
   const text = String(value)
-  const { v, s, y, t, o, m } = dataOf<EdgeData>(text)
-  const record = { source: s, target: t, type: y, ordinal: o, version: v, properties: m as EdgeRecord['properties'] }
-  return { text, record }
+  const { v, e } = JSON.parse(text) as EdgesData
+  const edges = e.map(([type, target, ordinal, version, metadata]): EdgeRecord => {
+    const properties = metadata === undefined ? {} : decodeMetadata(JSON.stringify(metadata))
+    return { source, target, type, ordinal, version, properties }
+  })
+  return { text, record: { source, version: v, edges } }
 }
 
-/** Of several records of one identity, which writers of several processes may leave, the newest. */
-export const newestOf = <R extends { readonly version: Version }>(
-  stored: readonly Stored<R>[],
-): Stored<R> | undefined =>
-  stored.reduce<Stored<R> | undefined>((best, one) => {
+/** Of several records of one node, which writers of several processes may leave, the newest. */
+export const newestOf = (stored: readonly Stored<NodeRecord>[]): Stored<NodeRecord> | undefined =>
+  stored.reduce<Stored<NodeRecord> | undefined>((best, one) => {
     if (!best || one.record.version > best.record.version) return one
     return one.record.version === best.record.version && one.text > best.text ? one : best
   }, undefined)
 
-/** A list that a script emitted. */
-export const texts = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
-
-/** All records of one identity, and whether the quads by which it is found are there too. */
-export interface Found<R> {
-  readonly records: readonly Stored<R>[]
-  readonly intact: boolean
+/** The newest of some versions; the lowest of all where there are none. */
+export const newestVersion = (versions: Iterable<Version>): Version => {
+  let newest = ZERO_VERSION
+  for (const version of versions) if (version > newest) newest = version
+  return newest
 }
 
-export const foundOf = <R>(value: unknown, toStored: (text: unknown) => Stored<R>): Found<R> => {
-  const { texts: all, intact } = value as { readonly texts: unknown; readonly intact: unknown }
-  return { records: texts(all).map(toStored), intact: intact === true }
+/**
+ * A source's edges by their places. Of several texts, which writers of several processes may leave, the newest set counts, and of each edge the newest; edges
+ * of other texts that are older than that set went with it.
+ */
+export const edgesOf = (stored: readonly Stored<EdgeList>[]): { version: Version; edges: Map<string, EdgeRecord> } => {
+  const version = newestVersion(stored.map(({ record }) => record.version))
+  const edges = new Map<string, EdgeRecord>()
+  for (const { record } of stored)
+    for (const edge of record.edges) {
+      if (record.version < version && edge.version < version) continue
+      const before = edges.get(edgePlace(edge))
+      if (!before || edge.version >= before.version) edges.set(edgePlace(edge), edge)
+    }
+  return { version, edges }
+}
+
+/** A list that a script emitted. */
+export const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+
+/** The texts of a source's edges, as scripts emit them. */
+export interface EmittedEdges {
+  readonly key: Key
+  readonly texts: unknown
+}
+
+export const emittedEdges = (value: unknown): { readonly source: Key; readonly stored: Stored<EdgeList>[] } => {
+  const { key, texts } = value as EmittedEdges
+  return { source: key, stored: listOf(texts).map((text) => storedEdges(key, text)) }
+}
+
+/** The edges that a script emitted, in order of source, type, target and ordinal within each source. */
+export const edgesIn = (value: unknown): EdgeRecord[] => {
+  const { edges } = edgesOf(emittedEdges(value).stored)
+  return [...edges].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, edge]) => edge)
 }

@@ -2,94 +2,96 @@ import { FILTER_SCRIPT } from './filter.js'
 
 /**
  * What reads are made of, in the JavaScript that Cayley runs (ECMAScript 5). Scripts are constants: what varies is in `parameters`.
- * Paths of one step from one node are fast at the server; longer ones it may turn round and read every record there is.
+ * The server compiles a script for each call, some 0.1 ms a kilobyte: each has what it needs, and no more. Paths of one step from one node are fast
+ * (30 µs); longer ones, and those from several nodes, it may turn round and read every record there is.
  */
-const COMMON = `
-var RECORD = '<veritas:record>', IN = '<veritas:in>', EDGES = '<veritas:edges>', SOURCE = '<veritas:source>', TARGET = '<veritas:target>';
-var scope = parameters.scope;
+const HEAD = `
+var RECORD = '<veritas:record>', IN = '<veritas:in>', EDGES = '<veritas:edges>';
+var p = parameters, scope = p.scope;
 function node(key) { return '<' + scope + '/' + key + '>'; }
-function out(name, predicate) { return g.V(name).Out(predicate).ToArray(); }
-function into(name, predicate) { return g.V(name).In(predicate).ToArray(); }
-function some(name, predicate) { return g.V(name).Out(predicate).ToArray(1).length > 0; }
-function versionOf(text) { return text.substr(6, 24); }
-// Writers of several processes may leave several records of one identity: the newest counts.
-function newestOf(texts) {
-  var best = null;
-  for (var i = 0; i < texts.length; i++) {
-    if (best === null) { best = texts[i]; continue; }
-    var a = versionOf(texts[i]), b = versionOf(best);
-    if (a > b || (a === b && texts[i] > best)) best = texts[i];
-  }
-  return best;
-}
-function newest(name) { return newestOf(out(name, RECORD)); }
-// The parts of an edge's name: source, type, target, ordinal.
-function edgeParts(name) { return name.substring(scope.length + 4, name.length - 1).split('/'); }
-function typeFits(type) { return parameters.types === null || parameters.types.indexOf(type) >= 0; }
+function keyOf(name) { return name.substr(scope.length + 2, 32); }
 `
 
-/** Emits, for each key, the texts of all its records, and whether the quad that lists it is there. */
-export const NODE_TEXTS: string = `${COMMON}
-for (var i = 0; i < parameters.keys.length; i++) {
-  var name = node(parameters.keys[i]);
-  g.emit({ texts: out(name, RECORD), intact: some(name, IN) });
+/** What one step leads to, by the keys it starts from: `along(keys, 'Out', RECORD)`. */
+const ALONG = `
+function along(keys, way, predicate) {
+  var found = {};
+  for (var i = 0; i < keys.length; i++) {
+    var path = g.V(node(keys[i])), ends = (predicate ? path[way](predicate) : path[way]()).ToArray();
+    if (ends.length > 0) found[keys[i]] = ends;
+  }
+  return found;
 }
+`
+
+/** Writers of several processes may leave several records of one node: the newest counts. */
+const NEWEST = `
+function newestOf(texts) {
+  return texts.reduce(function (a, b) {
+    var v = a.substr(6, 24), w = b.substr(6, 24);
+    return w > v || (w === v && b > a) ? b : a;
+  });
+}
+`
+
+/** Emits the texts of all records of each key that is there, and whether the quad that lists it is there. */
+export const NODE_TEXTS: string = `${HEAD}${ALONG}
+var texts = along(p.keys, 'Out', RECORD), listed = along(Object.keys(texts), 'Out', IN);
+for (var key in texts) g.emit({ key: key, texts: texts[key], intact: !!listed[key] });
+`
+
+/** Emits the newest record of the one key, where it is there. */
+export const NODE: string = `${NEWEST}
+var texts = g.V('<' + parameters.scope + '/' + parameters.key + '>').Out('<veritas:record>').ToArray();
+if (texts.length > 0) g.emit(newestOf(texts));
 `
 
 /** Emits the newest record of each key that is there. */
-export const NODES: string = `${COMMON}
-for (var i = 0; i < parameters.keys.length; i++) {
-  var text = newest(node(parameters.keys[i]));
-  if (text !== null) g.emit(text);
+export const NODES: string = `${HEAD}${ALONG}${NEWEST}
+var texts = along(p.keys, 'Out', RECORD);
+for (var key in texts) g.emit(newestOf(texts[key]));
+`
+
+/** Emits which of `ends` are there, then the texts of the edges of each of `sources` that has any. */
+export const EDGE_TEXTS: string = `${HEAD}${ALONG}
+g.emit(Object.keys(along(p.ends, 'Out', RECORD)));
+var texts = along(p.sources, 'Out', EDGES);
+for (var key in texts) g.emit({ key: key, texts: texts[key] });
+`
+
+/** Emits, for each key of a node that is there, the texts of all its records, and then the edges of all that touch one, by their sources. */
+export const WHOLE_NODES: string = `${HEAD}${ALONG}
+var texts = along(p.keys, 'Out', RECORD), keys = Object.keys(texts), into = along(keys, 'In'), sources = {};
+keys.forEach(function (key) {
+  sources[key] = true;
+  (into[key] || []).forEach(function (name) { sources[keyOf(name)] = true; });
+});
+g.emit(texts);
+var edges = along(Object.keys(sources), 'Out', EDGES);
+for (var key in edges) g.emit({ key: key, texts: edges[key] });
+`
+
+/** The predicates of the quads that join nodes by an edge of the types asked for; undefined for all, since no other quad leads to a node. */
+const JOINS = `
+var joins = p.types === null ? undefined : p.types.map(function (type) { return '<' + type + '>'; });
+`
+
+/** Emits the edges of the nodes and, where they may enter, of all from which one does, by their sources. */
+export const EDGES_OF: string = `${HEAD}${ALONG}${JOINS}
+var sources = {};
+if (p.direction !== 'in') p.keys.forEach(function (key) { sources[key] = true; });
+if (p.direction !== 'out') {
+  var into = along(p.keys, 'In', joins);
+  for (var key in into) into[key].forEach(function (name) { sources[keyOf(name)] = true; });
 }
+var edges = along(Object.keys(sources), 'Out', EDGES);
+for (var source in edges) g.emit({ key: source, texts: edges[source] });
 `
 
-/** Emits which of the keys are there. */
-export const PRESENT: string = `${COMMON}
-for (var i = 0; i < parameters.keys.length; i++)
-  if (some(node(parameters.keys[i]), RECORD)) g.emit(parameters.keys[i]);
-`
-
-/** Emits, for each edge's name, the texts of all its records, and whether the quads by which it is found are there. */
-export const EDGE_TEXTS: string = `${COMMON}
-for (var i = 0; i < parameters.names.length; i++) {
-  var name = parameters.names[i];
-  g.emit({ texts: out(name, RECORD), intact: some(name, IN) && some(name, SOURCE) && some(name, TARGET) });
-}
-`
-
-/** Emits, for each source, the versions of its set of edges, and each of its outgoing edges as `EDGE_TEXTS` does. */
-export const EDGE_SETS: string = `${COMMON}
-for (var i = 0; i < parameters.keys.length; i++) {
-  var name = node(parameters.keys[i]), edges = [], names = into(name, SOURCE);
-  for (var j = 0; j < names.length; j++)
-    edges.push({ texts: out(names[j], RECORD), intact: some(names[j], IN) && some(names[j], TARGET) });
-  g.emit({ versions: out(name, EDGES), edges: edges });
-}
-`
-
-/** Emits, for each key, all that goes with the node: its records, its versions, and the records of edges on either side. */
-export const WHOLE_NODES: string = `${COMMON}
-for (var i = 0; i < parameters.keys.length; i++) {
-  var name = node(parameters.keys[i]), texts = [], names = into(name, SOURCE).concat(into(name, TARGET));
-  for (var j = 0; j < names.length; j++) texts = texts.concat(out(names[j], RECORD));
-  g.emit({ nodes: out(name, RECORD), versions: out(name, EDGES), edges: texts });
-}
-`
-
-/** Emits the newest record of every edge that leaves or enters the nodes, each once. */
-export const EDGES_OF: string = `${COMMON}
-var seen = {};
-for (var i = 0; i < parameters.keys.length; i++) {
-  var name = node(parameters.keys[i]), names = [];
-  if (parameters.direction !== 'in') names = names.concat(into(name, SOURCE));
-  if (parameters.direction !== 'out') names = names.concat(into(name, TARGET));
-  for (var j = 0; j < names.length; j++) {
-    if (seen[names[j]] || !typeFits(edgeParts(names[j])[1])) continue;
-    seen[names[j]] = true;
-    var text = newest(names[j]);
-    if (text !== null) g.emit(text);
-  }
+/** The keys of a part of the scope, in order. */
+const PART = `
+function part(digit) {
+  return g.V('<' + scope + '/n/' + digit.toString(16) + '>').In(IN).ToArray().map(keyOf).sort();
 }
 `
 
@@ -97,27 +99,27 @@ for (var i = 0; i < parameters.keys.length; i++) {
  * Goes through the nodes in order of key, part by part, from after `after`; emits those that fit, `limit` at most, and at last
  * where to go on (null at the end). It looks at `budget` records at most, since the server ends what takes too long.
  */
-export const SCAN_NODES: string = `${COMMON}${FILTER_SCRIPT}
-var left = parameters.limit, budget = parameters.budget, cursor = null;
+export const SCAN_NODES: string = `${HEAD}${ALONG}${NEWEST}${PART}${FILTER_SCRIPT}
+var left = p.limit, budget = p.budget, cursor = null;
 function fits(text) {
-  if (parameters.filter === null && parameters.label === null && parameters.placeholders) return true;
+  if (p.filter === null && p.label === null && p.placeholders) return true;
   var record = JSON.parse(text);
-  if (record.p && !parameters.placeholders) return false;
-  if (parameters.label !== null && record.l !== parameters.label) return false;
-  return parameters.filter === null || matches(parameters.filter, record.m);
+  if (record.p && !p.placeholders) return false;
+  if (p.label !== null && record.l !== p.label) return false;
+  return p.filter === null || matches(p.filter, record.m);
 }
 (function () {
-  var first = parameters.after === '' ? 0 : parseInt(parameters.after.charAt(0), 16);
-  var after = node(parameters.after), last = null;
-  for (var part = first; part < 16; part++) {
-    var names = into('<' + scope + '/n/' + part.toString(16) + '>', IN).sort();
-    for (var i = 0; i < names.length; i++) {
-      if (parameters.after !== '' && names[i] <= after) continue;
+  var last = null;
+  for (var digit = p.after === '' ? 0 : parseInt(p.after.charAt(0), 16); digit < 16; digit++) {
+    var keys = part(digit).filter(function (key) { return key > p.after; }), texts;
+    for (var i = 0; i < keys.length; i++) {
       if (left === 0 || budget === 0) { cursor = last; return; }
+      if (i % 200 === 0) texts = along(keys.slice(i, i + 200), 'Out', RECORD);
       budget--;
-      last = names[i].substr(scope.length + 2, 32);
-      var text = newest(names[i]);
-      if (text === null || !fits(text)) continue;
+      last = keys[i];
+      if (!texts[last]) continue;
+      var text = newestOf(texts[last]);
+      if (!fits(text)) continue;
       left--;
       g.emit(text);
     }
@@ -126,117 +128,128 @@ function fits(text) {
 g.emit({ cursor: cursor });
 `
 
-/** The same for edges, in order of source, type, target and ordinal. */
-export const SCAN_EDGES: string = `${COMMON}
-var left = parameters.limit, cursor = null;
+/** Emits the edges of nodes in order of key, from that of `from`, until there are more than `limit`; at last whether that was all. */
+export const SCAN_EDGES: string = `${HEAD}${ALONG}${PART}
+var left = p.limit, budget = p.budget, next = null;
 (function () {
-  var first = parameters.after === '' ? 0 : parseInt(parameters.after.charAt(0), 16);
-  var head = '<' + scope + '/e/', after = head + parameters.after + '>', last = null;
-  for (var part = first; part < 16; part++) {
-    var names = into('<' + scope + '/o/' + part.toString(16) + '>', IN).sort();
-    for (var i = 0; i < names.length; i++) {
-      if (parameters.after !== '' && names[i] <= after) continue;
-      if (left === 0) { cursor = last; return; }
-      last = names[i].substring(head.length, names[i].length - 1);
-      var text = newest(names[i]);
-      if (text === null) continue;
-      left--;
-      g.emit(text);
+  for (var digit = p.from === '' ? 0 : parseInt(p.from.charAt(0), 16); digit < 16; digit++) {
+    var keys = part(digit).filter(function (key) { return key >= p.from; }), texts;
+    for (var i = 0; i < keys.length; i++) {
+      if (left < 0 || budget === 0) { next = keys[i]; return; }
+      if (i % 200 === 0) texts = along(keys.slice(i, i + 200), 'Out', EDGES);
+      budget--;
+      if (!texts[keys[i]]) continue;
+      left -= JSON.parse(texts[keys[i]][0]).e.length;
+      g.emit({ key: keys[i], texts: texts[keys[i]] });
     }
   }
 })();
-g.emit({ cursor: cursor });
+g.emit({ next: next });
 `
 
-/** Emits how many nodes, placeholders or edges there are. */
-export const COUNT: string = `${COMMON}
+/** Emits how many nodes or placeholders there are. */
+export const COUNT_NODES: string = `
 var total = 0;
-for (var part = 0; part < 16; part++)
-  total += g.V('<' + scope + '/' + parameters.list + '/' + part.toString(16) + '>').In(parameters.predicate).Count();
+for (var digit = 0; digit < 16; digit++)
+  total += g.V('<' + parameters.scope + '/n/' + digit.toString(16) + '>').In(parameters.predicate).Count();
 g.emit(total);
 `
 
-const STEP = `
-// The neighbours of a node in one step, as pairs of key and the edge's name.
-function step(key) {
-  var name = node(key), found = [], i, names, parts;
-  if (parameters.direction !== 'in')
-    for (i = 0, names = into(name, SOURCE); i < names.length; i++) {
-      parts = edgeParts(names[i]);
-      if (typeFits(parts[1])) found.push([parts[2], names[i]]);
-    }
-  if (parameters.direction !== 'out')
-    for (i = 0, names = into(name, TARGET); i < names.length; i++) {
-      parts = edgeParts(names[i]);
-      if (typeFits(parts[1])) found.push([parts[0], names[i]]);
-    }
+/** Emits the edges of which several texts are there, by their sources, and at last how many others there are. */
+export const COUNT_EDGES: string = `${HEAD}${ALONG}${PART}
+var total = 0;
+for (var digit = 0; digit < 16; digit++) {
+  var texts = along(part(digit), 'Out', EDGES);
+  for (var key in texts)
+    if (texts[key].length === 1) total += JSON.parse(texts[key][0]).e.length;
+    else g.emit({ key: key, texts: texts[key] });
+}
+g.emit(total);
+`
+
+const WALK_HEAD = `${JOINS}
+// The keys one step away from each of some, by the lists of edges and, against them, by the quads that join.
+function steps(keys) {
+  var found = {};
+  keys.forEach(function (key) { found[key] = []; });
+  if (p.direction !== 'in') {
+    var lists = along(keys, 'Out', EDGES);
+    for (var key in lists)
+      lists[key].forEach(function (text) {
+        JSON.parse(text).e.forEach(function (edge) {
+          if (p.types === null || p.types.indexOf(edge[0]) >= 0) found[key].push(edge[1]);
+        });
+      });
+  }
+  if (p.direction !== 'out') {
+    var into = along(keys, 'In', joins);
+    for (var at in into) found[at] = found[at].concat(into[at].map(keyOf));
+  }
   return found;
 }
 `
 
-/** A breadth-first walk; emits depth, start and record of each node that fits, nearest first, then by key. */
-export const WALK: string = `${COMMON}${FILTER_SCRIPT}${STEP}
-var left = parameters.limit;
-function fits(text) {
-  if (parameters.filter === null && parameters.placeholders) return true;
-  var record = JSON.parse(text);
-  return (parameters.placeholders || !record.p) && (parameters.filter === null || matches(parameters.filter, record.m));
-}
+/** A walk from `starts`, breadth first; emits depth, start and record of each node that `fits`, nearest first, then by key. */
+const WALK_BODY = `
 (function () {
-  var seen = {}, frontier = [], i, j;
-  for (i = 0; i < parameters.starts.length; i++) {
-    if (seen[parameters.starts[i]]) continue;
-    seen[parameters.starts[i]] = true;
-    frontier.push({ key: parameters.starts[i], start: parameters.starts[i] });
-  }
-  for (var depth = 1; depth <= parameters.max && frontier.length > 0; depth++) {
-    var found = {};
-    for (i = 0; i < frontier.length; i++) {
-      var steps = step(frontier[i].key), start = frontier[i].start;
-      for (j = 0; j < steps.length; j++) {
-        var key = steps[j][0];
-        if (!seen[key] && (!has(found, key) || start < found[key])) found[key] = start;
-      }
+  var left = p.limit, origin = {}, frontier = p.starts;
+  frontier.forEach(function (key) { origin[key] = key; });
+  for (var depth = 1; depth <= p.max && frontier.length > 0; depth++) {
+    var found = {}, next = steps(frontier);
+    for (var key in next)
+      next[key].forEach(function (other) {
+        if (!origin[other] && (!found[other] || origin[key] < found[other])) found[other] = origin[key];
+      });
+    frontier = Object.keys(found).sort();
+    for (var i = 0, texts = {}; i < frontier.length; i++) {
+      var at = frontier[i];
+      origin[at] = found[at];
+      if (depth < p.min || left === 0) continue;
+      if (i % 200 === 0) texts = along(frontier.slice(i, i + 200), 'Out', RECORD);
+      var text = texts[at] && newestOf(texts[at]);
+      if (!text || !fits(text)) continue;
+      left--;
+      g.emit({ depth: depth, start: origin[at], text: text });
     }
-    var keys = Object.keys(found).sort();
-    frontier = [];
-    for (i = 0; i < keys.length; i++) {
-      seen[keys[i]] = true;
-      frontier.push({ key: keys[i], start: found[keys[i]] });
-      if (depth < parameters.min) continue;
-      var text = newest(node(keys[i]));
-      if (text === null || !fits(text)) continue;
-      g.emit({ depth: depth, start: found[keys[i]], text: text });
-      if (--left === 0) return;
-    }
+    if (left === 0) return;
   }
 })();
 `
 
-/** A breadth-first search; emits the records of nodes and edges along a path with the fewest edges, or nothing. */
-export const SHORTEST_PATH: string = `${COMMON}${STEP}
+export const WALK: string = `${HEAD}${ALONG}${NEWEST}${WALK_HEAD}
+function fits(text) { return p.placeholders || !JSON.parse(text).p; }
+${WALK_BODY}`
+
+/** The same with `filter`. */
+export const FILTERED_WALK: string = `${HEAD}${ALONG}${NEWEST}${WALK_HEAD}${FILTER_SCRIPT}
+function fits(text) {
+  var record = JSON.parse(text);
+  return (p.placeholders || !record.p) && matches(p.filter, record.m);
+}
+${WALK_BODY}`
+
+/** A search, breadth first; emits the records of the nodes along a path with the fewest edges, and then the edges of each by their sources; or nothing. */
+export const SHORTEST_PATH: string = `${HEAD}${ALONG}${NEWEST}${WALK_HEAD}
 (function () {
-  var before = {}, frontier = [parameters.from], i, j;
-  before[parameters.from] = null;
-  for (var depth = 1; depth <= parameters.max && frontier.length > 0 && !before[parameters.to]; depth++) {
-    var next = [];
-    for (i = 0; i < frontier.length && !before[parameters.to]; i++) {
-      var steps = step(frontier[i]);
-      for (j = 0; j < steps.length; j++) {
-        var key = steps[j][0];
-        if (before[key] !== undefined) continue;
-        before[key] = { key: frontier[i], edge: steps[j][1] };
-        next.push(key);
-      }
-    }
+  var before = {}, frontier = [p.from];
+  before[p.from] = p.from;
+  for (var depth = 1; depth <= p.max && frontier.length > 0 && !before[p.to]; depth++) {
+    var found = steps(frontier), next = [];
+    frontier.forEach(function (key) {
+      found[key].forEach(function (other) {
+        if (before[other]) return;
+        before[other] = key;
+        next.push(other);
+      });
+    });
     frontier = next;
   }
-  if (!before[parameters.to]) return;
-  var nodes = [newest(node(parameters.to))], edges = [];
-  for (var at = before[parameters.to]; at; at = before[at.key]) {
-    nodes.unshift(newest(node(at.key)));
-    edges.unshift(newest(at.edge));
-  }
-  g.emit({ nodes: nodes, edges: edges });
+  if (!before[p.to]) return;
+  var keys = [p.to];
+  while (keys[0] !== p.from) keys.unshift(before[keys[0]]);
+  var records = along(keys, 'Out', RECORD), edges = along(keys, 'Out', EDGES);
+  if (!keys.every(function (key) { return records[key]; })) return;
+  g.emit(keys.map(function (key) { return newestOf(records[key]); }));
+  for (var key in edges) g.emit({ key: key, texts: edges[key] });
 })();
 `

@@ -13,12 +13,13 @@ import {
   uniqueBatch,
   VeritasError,
   type Version,
+  ZERO_VERSION,
 } from '@veritas-db/core/contract'
 import type { Connection } from './connection.js'
 import type { Line } from './nquads.js'
-import { edgeLines, edgeName, edgesVersionLine, edgeText, nodeLines, nodeText, type Stored } from './quads.js'
-import { type Found, foundOf, newestOf, storedEdge, storedNode, texts } from './records.js'
-import { EDGE_SETS, EDGE_TEXTS, NODE_TEXTS, PRESENT, WHOLE_NODES } from './scripts.js'
+import { type EdgeList, edgeItem, edgePlace, edgesLines, edgesText, nodeLines, nodeText, type Stored } from './quads.js'
+import { edgesOf, emittedEdges, listOf, newestOf, newestVersion, storedNode } from './records.js'
+import { EDGE_TEXTS, NODE_TEXTS, WHOLE_NODES } from './scripts.js'
 
 /** How many records are read back, compared and written at a time. */
 export const BATCH: Limits = { batchRecords: 500, batchBytes: 4 * 1024 * 1024 }
@@ -43,7 +44,11 @@ class Change {
   readonly #kept = new Set<Line>()
 
   /** Puts `lines` in the place of those of `before`. */
-  replace(lines: readonly Line[], before: readonly (readonly Line[])[], intact: boolean): void {
+  replace(lines: readonly Line[], before: readonly (readonly Line[])[], intact = true): void {
+    if (before.length === 0) {
+      this.#written.push(lines)
+      return
+    }
     // Several records, or a missing quad: other processes wrote at the same time, and any quad may be gone.
     const there = new Set(intact && before.length === 1 ? before[0] : [])
     this.#written.push(lines.filter((line) => !there.has(line)))
@@ -76,19 +81,25 @@ export const upsertNodes = async (
   const records = unique.records.map((record): Stored<NodeRecord> => ({ record, text: nodeText(record) }))
   for (const batch of splitBatches(records, BATCH, ({ text }) => text.length * 3)) {
     throwIfAborted(signal)
-    const found = await connection.query(NODE_TEXTS, { scope, keys: batch.map(({ record }) => record.key) }, signal)
+    const found = new Map<Key, { readonly records: readonly Stored<NodeRecord>[]; readonly intact: boolean }>()
+    for (const value of await connection.query(
+      NODE_TEXTS,
+      { scope, keys: batch.map(({ record }) => record.key) },
+      signal,
+    )) {
+      const { key, texts, intact } = value as { key: Key; texts: unknown; intact: unknown }
+      found.set(key, { records: listOf(texts).map(storedNode), intact: intact === true })
+    }
     const change = new Change()
-    batch.forEach((node, i) => {
-      const { records: before, intact } = foundOf(found[i], storedNode)
+    for (const node of batch) {
+      const { records: before, intact } = found.get(node.record.key) ?? { records: [], intact: true }
       const write = mayWrite(mode, newestOf(before)?.record.version, node.record.version)
       outcomes.push(write ? APPLIED : STALE)
-      if (write)
-        change.replace(
-          nodeLines(scope, node),
-          before.map((old) => nodeLines(scope, old)),
-          intact,
-        )
-    })
+      if (write) {
+        const gone = before.map((old) => nodeLines(scope, old))
+        change.replace(nodeLines(scope, node), gone, intact)
+      }
+    }
     await change.apply(target)
   }
   return unique.outcomes(outcomes)
@@ -99,9 +110,84 @@ const missing = (what: string, key: Key): Outcome => ({
   error: new VeritasError({ code: 'NOT_FOUND', message: `The ${what} ${key} of the edge is not there.` }),
 })
 
-/** Which of the nodes are there. */
-const present = async ({ connection, scope, signal }: Target, keys: readonly Key[]): Promise<ReadonlySet<unknown>> =>
-  new Set(await connection.query(PRESENT, { scope, keys: [...new Set(keys)] }, signal))
+/** The outgoing edges of a source while they are changed. */
+class Edges {
+  readonly #source: Key
+  readonly #before: readonly Stored<EdgeList>[]
+  readonly edges: Map<string, EdgeRecord>
+  version: Version
+  #changed = false
+
+  constructor(source: Key, before: readonly Stored<EdgeList>[] = []) {
+    const { version, edges } = edgesOf(before)
+    this.#source = source
+    this.#before = before
+    this.version = version
+    this.edges = edges
+  }
+
+  /** The newest version of its set and its edges. */
+  get newest(): Version {
+    return newestVersion([this.version, ...[...this.edges.values()].map(({ version }) => version)])
+  }
+
+  put(edge: EdgeRecord): void {
+    this.edges.set(edgePlace(edge), edge)
+    this.#changed = true
+  }
+
+  delete(edge: Pick<EdgeRecord, 'type' | 'target' | 'ordinal'>): boolean {
+    const there = this.edges.delete(edgePlace(edge))
+    this.#changed ||= there
+    return there
+  }
+
+  /** Puts a set in the place of all there is. */
+  replace(version: Version, edges: readonly EdgeRecord[]): void {
+    this.version = version
+    this.edges.clear()
+    // An edge has its source's version.
+    for (const edge of edges) this.put({ ...edge, version })
+    this.#changed = true
+  }
+
+  addTo(change: Change, scope: string): void {
+    if (!this.#changed) return
+    const before = this.#before.map((stored) => edgesLines(scope, stored))
+    if (this.edges.size === 0 && this.version === ZERO_VERSION) return change.drop(before)
+    const edges = [...this.edges].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, edge]) => edge)
+    const record = { source: this.#source, version: this.version, edges }
+    change.replace(edgesLines(scope, { record, text: edgesText(record) }), before)
+  }
+}
+
+/** The edges of some sources, and which of some nodes are there. */
+const readEdges = async (
+  { connection, scope, signal }: Target,
+  sources: readonly Key[],
+  ends: readonly Key[],
+): Promise<{ readonly there: ReadonlySet<unknown>; readonly bySource: ReadonlyMap<Key, Edges> }> => {
+  const asked = [...new Set(sources)]
+  const bySource = new Map(asked.map((source) => [source, new Edges(source)]))
+  const [keys, ...found] = await connection.query(
+    EDGE_TEXTS,
+    { scope, sources: asked, ends: [...new Set(ends)] },
+    signal,
+  )
+  for (const value of found) {
+    const { source, stored } = emittedEdges(value)
+    bySource.set(source, new Edges(source, stored))
+  }
+  return { there: new Set(listOf(keys)), bySource }
+}
+
+const applyEdges = async (target: Target, bySource: ReadonlyMap<Key, Edges>): Promise<void> => {
+  const change = new Change()
+  for (const edges of bySource.values()) edges.addTo(change, target.scope)
+  await change.apply(target)
+}
+
+const bytesOf = (edge: EdgeRecord): number => 3 * edgeItem(edge).length + 200
 
 /** Writes edges batch by batch; answers each. */
 export const upsertEdges = async (
@@ -109,98 +195,50 @@ export const upsertEdges = async (
   edges: readonly EdgeRecord[],
   mode: UpsertMode,
 ): Promise<Outcome[]> => {
-  const { connection, scope, signal } = target
-  const unique = uniqueBatch(edges, (edge) => edgeName(scope, edge), mode)
+  const unique = uniqueBatch(edges, (edge) => `${edge.source}/${edgePlace(edge)}`, mode)
   const outcomes: Outcome[] = []
-  const records = unique.records.map((record): Stored<EdgeRecord> => ({ record, text: edgeText(record) }))
-  for (const batch of splitBatches(records, BATCH, ({ text }) => text.length * 3)) {
-    throwIfAborted(signal)
-    const names = batch.map(({ record }) => edgeName(scope, record))
-    const ends = batch.flatMap(({ record }) => [record.source, record.target])
-    const [there, found] = await Promise.all([
-      present(target, ends),
-      connection.query(EDGE_TEXTS, { scope, names }, signal),
-    ])
-    const change = new Change()
-    const answers = batch.map((edge, i): Outcome => {
-      const { source, target: end, version } = edge.record
-      if (!there.has(source)) return missing('source', source)
-      if (!there.has(end)) return missing('target', end)
-      const { records: before, intact } = foundOf(found[i], storedEdge)
-      if (!mayWrite(mode, newestOf(before)?.record.version, version)) return STALE
-      change.replace(
-        edgeLines(scope, edge),
-        before.map((old) => edgeLines(scope, old)),
-        intact,
-      )
-      return APPLIED
-    })
-    await change.apply(target)
-    outcomes.push(...answers)
+  for (const batch of splitBatches(unique.records, { ...BATCH, batchRecords: 2 * BATCH.batchRecords }, bytesOf)) {
+    throwIfAborted(target.signal)
+    const sources = batch.map((edge) => edge.source)
+    const { there, bySource } = await readEdges(target, sources, [...sources, ...batch.map((edge) => edge.target)])
+    for (const edge of batch) {
+      const list = bySource.get(edge.source) as Edges
+      if (!there.has(edge.source)) outcomes.push(missing('source', edge.source))
+      else if (!there.has(edge.target)) outcomes.push(missing('target', edge.target))
+      else if (mayWrite(mode, list.edges.get(edgePlace(edge))?.version, edge.version)) {
+        list.put(edge)
+        outcomes.push(APPLIED)
+      } else outcomes.push(STALE)
+    }
+    await applyEdges(target, bySource)
   }
   return unique.outcomes(outcomes)
 }
 
-/** Puts sets in the place of their sources' edges, batch by batch; answers each. */
+/** Makes each set its source's only edges, unless newer ones are there; answers each. */
 export const replaceEdges = async (target: Target, sets: readonly EdgeSet[]): Promise<Outcome[]> => {
-  const { connection, scope, signal } = target
   const unique = uniqueBatch(sets, (set) => set.source, 'ifNewer')
   const outcomes: Outcome[] = []
-  const bytesOf = (set: EdgeSet): number => set.edges.reduce((sum, edge) => sum + edgeText(edge).length * 3, 200)
-  for (const batch of splitBatches(unique.records, BATCH, bytesOf)) {
-    throwIfAborted(signal)
-    const ends = batch.flatMap((set) => [set.source, ...set.edges.map((edge) => edge.target)])
-    const [there, found] = await Promise.all([
-      present(target, ends),
-      connection.query(EDGE_SETS, { scope, keys: batch.map((set) => set.source) }, signal),
-    ])
-    const change = new Change()
-    const answers = batch.map((set, i): Outcome => {
-      if (!there.has(set.source)) return missing('source', set.source)
-      const absent = set.edges.find((edge) => !there.has(edge.target))
-      if (absent) return missing('target', absent.target)
-      const { versions, edges } = edgeSetOf(scope, found[i])
-      const stored = [...edges.values()].flatMap(({ records }) => records.map(({ record }) => record.version))
-      const newest = [...versions, ...stored].reduce((a, b) => (b > a ? b : a), '')
-      if (newest > set.version) return STALE
-      change.replace(
-        [edgesVersionLine(scope, set.source, set.version)],
-        versions.map((version) => [edgesVersionLine(scope, set.source, version)]),
-        true,
-      )
-      // An edge has its source's version.
-      const records = set.edges.map((edge): EdgeRecord => ({ ...edge, version: set.version }))
-      for (const record of uniqueBatch(records, (edge) => edgeName(scope, edge), 'replace').records) {
-        const name = edgeName(scope, record)
-        const before = edges.get(name)
-        edges.delete(name)
-        change.replace(
-          edgeLines(scope, { record, text: edgeText(record) }),
-          (before?.records ?? []).map((old) => edgeLines(scope, old)),
-          before?.intact ?? false,
-        )
+  const setBytes = (set: EdgeSet): number => set.edges.reduce((sum, edge) => sum + bytesOf(edge), 200)
+  for (const batch of splitBatches(unique.records, BATCH, setBytes)) {
+    throwIfAborted(target.signal)
+    const sources = batch.map((set) => set.source)
+    const ends = batch.flatMap((set) => set.edges.map((edge) => edge.target))
+    const { there, bySource } = await readEdges(target, sources, [...sources, ...ends])
+    for (const { source, version, edges } of batch) {
+      const list = bySource.get(source) as Edges
+      const absent = edges.find((edge) => !there.has(edge.target))
+      if (!there.has(source)) outcomes.push(missing('source', source))
+      else if (absent) outcomes.push(missing('target', absent.target))
+      else if (list.newest > version) outcomes.push(STALE)
+      else {
+        list.replace(version, edges)
+        outcomes.push(APPLIED)
       }
-      for (const { records: old } of edges.values()) change.drop(old.map((record) => edgeLines(scope, record)))
-      return APPLIED
-    })
-    await change.apply(target)
-    outcomes.push(...answers)
+    }
+    await applyEdges(target, bySource)
   }
   return unique.outcomes(outcomes)
-}
-
-/** What `EDGE_SETS` emits of a source; edges by name. */
-const edgeSetOf = (
-  scope: string,
-  value: unknown,
-): { readonly versions: readonly Version[]; readonly edges: Map<string, Found<EdgeRecord>> } => {
-  const { versions, edges } = value as { readonly versions: unknown; readonly edges: unknown }
-  const named = texts(edges).flatMap((edge): [string, Found<EdgeRecord>][] => {
-    const found = foundOf(edge, storedEdge)
-    const [first] = found.records
-    return first ? [[edgeName(scope, first.record), found]] : []
-  })
-  return { versions: texts(versions) as Version[], edges: new Map(named) }
 }
 
 /** Deletes nodes with their edges; with `versionBelow`, only those of older versions. Answers how many. */
@@ -213,21 +251,27 @@ export const deleteNodes = async (
   let deleted = 0
   for (const batch of splitBatches([...new Set(keys)], { batchRecords: 100 })) {
     throwIfAborted(signal)
-    const found = await connection.query(WHOLE_NODES, { scope, keys: batch }, signal)
+    const [nodes, ...lists] = await connection.query(WHOLE_NODES, { scope, keys: batch }, signal)
     const change = new Change()
-    batch.forEach((key, i) => {
-      const { nodes, versions, edges } = found[i] as { nodes: unknown; versions: unknown; edges: unknown }
-      const records = texts(nodes).map(storedNode)
+    const gone = new Set<Key>()
+    for (const [key, texts] of Object.entries(nodes as Record<Key, unknown>)) {
+      const records = listOf(texts).map(storedNode)
       const version = newestOf(records)?.record.version
-      if (version === undefined || (versionBelow !== undefined && version >= versionBelow)) return
-      deleted++
-      change.drop([
-        ...records.map((record) => nodeLines(scope, record)),
-        (texts(versions) as Version[]).map((v) => edgesVersionLine(scope, key, v)),
-        ...texts(edges).map((text) => edgeLines(scope, storedEdge(text))),
-      ])
-    })
+      if (version === undefined || (versionBelow !== undefined && version >= versionBelow)) continue
+      gone.add(key as Key)
+      change.drop(records.map((record) => nodeLines(scope, record)))
+    }
+    for (const value of lists) {
+      const { source, stored } = emittedEdges(value)
+      if (gone.has(source)) change.drop(stored.map((list) => edgesLines(scope, list)))
+      else {
+        const edges = new Edges(source, stored)
+        for (const edge of [...edges.edges.values()]) if (gone.has(edge.target)) edges.delete(edge)
+        edges.addTo(change, scope)
+      }
+    }
     await change.apply(target)
+    deleted += gone.size
   }
   return deleted
 }
@@ -237,20 +281,13 @@ export const deleteEdges = async (
   target: Target,
   edges: readonly Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>[],
 ): Promise<number> => {
-  const { connection, scope, signal } = target
   let deleted = 0
-  const unique = [...new Set(edges.map((edge) => edgeName(scope, edge)))]
-  for (const names of splitBatches(unique, BATCH)) {
-    throwIfAborted(signal)
-    const found = await connection.query(EDGE_TEXTS, { scope, names }, signal)
-    const change = new Change()
-    for (const value of found) {
-      const { records } = foundOf(value, storedEdge)
-      if (records.length === 0) continue
-      deleted++
-      change.drop(records.map((record) => edgeLines(scope, record)))
-    }
-    await change.apply(target)
+  for (const batch of splitBatches(edges, BATCH)) {
+    throwIfAborted(target.signal)
+    const sources = batch.map((edge) => edge.source)
+    const { bySource } = await readEdges(target, sources, [])
+    for (const edge of batch) if (bySource.get(edge.source)?.delete(edge)) deleted++
+    await applyEdges(target, bySource)
   }
   return deleted
 }

@@ -1,10 +1,10 @@
 import vm from 'node:vm'
-import { documentKey, type EdgeRecord, type NodeRecord, version } from '@veritas-db/core/contract'
+import { documentKey, type EdgeRecord, type Key, type NodeRecord, version } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
 import { stringLiteral, valueLiteral, withParameters } from '../src/gizmo.js'
 import { iri, literal, typed } from '../src/nquads.js'
-import { edgeLines, edgeText, nodeLines, nodeText } from '../src/quads.js'
-import { storedEdge, storedNode } from '../src/records.js'
+import { edgesLines, edgesText, nodeLines, nodeText } from '../src/quads.js'
+import { edgesOf, storedEdges, storedNode } from '../src/records.js'
 
 const hostile = [
   '',
@@ -76,13 +76,12 @@ describe('quads', () => {
     },
   }
 
-  it('of a node are its record, where it is listed, its label and its values', () => {
+  it('of a node are its record, where it is listed, and its values', () => {
     const name = `<${scope}/${key}>`
     const lines = nodeLines(scope, { text: nodeText(node), record: node })
-    const rest = lines.slice(1).map((line) => line.replace(`${name} `, '').replace(` <${scope}> .`, ''))
+    const rest = lines.slice(1).map((line) => line.replace(`${name} `, '').replace(/ \.$/, ''))
     expect(rest).toEqual([
       `<veritas:in> <${scope}/n/${key.charAt(0)}>`,
-      '<veritas:label> "Document"',
       '<property:title> "x \\"y\\""',
       '<property:year> "2020"^^<http://www.w3.org/2001/XMLSchema#integer>',
       '<property:score> "1.5"^^<http://www.w3.org/2001/XMLSchema#double>',
@@ -100,19 +99,45 @@ describe('quads', () => {
     const after = storedNode(before.text)
     expect(after.record).toEqual(node)
     expect(nodeLines(scope, after)).toEqual(nodeLines(scope, before))
-    const edge: EdgeRecord = {
-      source: key,
-      target: documentKey({ collection: 'docs' }, 'b'),
-      type: 'REFERENCES',
-      ordinal: 3,
-      version: version(2),
-      properties: { when: new Date(1), nested: { list: [] } },
+    const [b, c] = ['b', 'c'].map((id) => documentKey({ collection: 'docs' }, id)) as [Key, Key]
+    const edge = (target: Key, ordinal: number, properties = {}): EdgeRecord => ({
+      ...{ source: key, target, type: 'REFERENCES', ordinal, version: version(2), properties },
+    })
+    const edges = [edge(b, 0), edge(b, 3, { when: new Date(1), nested: { list: [] } }), edge(c, 0)]
+    const list = { source: key, version: version(2), edges }
+    const text = edgesText(list)
+    const stored = storedEdges(key, text)
+    expect(stored.record).toEqual(list)
+    const lines = edgesLines(scope, { text, record: list })
+    expect(edgesLines(scope, stored)).toEqual(lines)
+    const name = `<${scope}/${key}>`
+    // Parallel edges share the quad that joins their nodes.
+    expect(lines.slice(1)).toEqual([b, c].map((target) => `${name} <REFERENCES> <${scope}/${target}> .`))
+  })
+
+  it('of several lists of one source the newest set counts, and what came after it', () => {
+    const [b, c, d] = ['b', 'c', 'd'].map((id) => documentKey({ collection: 'docs' }, id)) as [Key, Key, Key]
+    const edge = (target: Key, n: number): EdgeRecord => ({
+      ...{ source: key, target, type: 'T', ordinal: 0, version: version(n), properties: {} },
+    })
+    const list = (n: number, edges: readonly EdgeRecord[]) => {
+      const record = { source: key, version: version(n), edges }
+      return { text: edgesText(record), record }
     }
-    const stored = storedEdge(edgeText(edge))
-    expect(stored.record).toEqual(edge)
-    const lines = edgeLines(scope, { text: edgeText(edge), record: edge })
-    expect(edgeLines(scope, stored)).toEqual(lines)
-    const name = `<${scope}/e/${edge.source}/REFERENCES/${edge.target}/0000000003>`
-    expect(lines.at(-1)).toBe(`<${scope}/${key}> <REFERENCES> <${scope}/${edge.target}> ${name} .`)
+    const old = list(1, [edge(b, 1), edge(c, 5), edge(d, 1)])
+    const set = list(3, [edge(b, 3)])
+    for (const lists of [
+      [old, set],
+      [set, old],
+    ]) {
+      const merged = edgesOf(lists)
+      expect(merged.version).toBe(version(3))
+      expect([...merged.edges.values()].map(({ target, version: v }) => [target, v]).sort()).toEqual(
+        [
+          [b, version(3)],
+          [c, version(5)],
+        ].sort(),
+      )
+    }
   })
 })
