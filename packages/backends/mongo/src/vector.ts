@@ -275,7 +275,8 @@ export const createVectorRole = (
         for (const part of splitEvery(documents, documentsAtOnce)) {
           throwIfAborted(signal)
           const operations = part.map(({ key, versionBelow }) => ({
-            deleteMany: { filter: { k: key, v: { $lt: versionBelow } } },
+            // With $eq, what is no text cannot become an operator.
+            deleteMany: { filter: { k: { $eq: key }, v: { $lt: versionBelow } } },
           }))
           const result = await access.write(signal, (settings) =>
             records.bulkWrite(operations, { ...settings, ordered: false }),

@@ -5,6 +5,7 @@ import {
   type Key,
   type VectorRecord,
   VeritasError,
+  validateConfig,
   version,
 } from '@veritas-db/core/contract'
 import { MongoClient } from 'mongodb'
@@ -41,6 +42,13 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 it('is a role of the plugin, for those who ask for it', () => {
   expect(mongo.roles).toEqual(['relational', 'graph', 'vector'])
 })
+
+it.each([{ numCandidates: 0 }, { numCandidates: 10_001 }, { visibilityDelayMs: -1 }, { indexReadyTimeoutMs: 0 }])(
+  'refuses the options %j',
+  async (options) => {
+    await failure(() => validateConfig(mongo.config, options, 'mongo'), 'CONFIGURATION')
+  },
+)
 
 describe('what is refused before it is written', () => {
   const issue = (more: Partial<VectorRecord>, metric: 'cosine' | 'euclidean' = 'cosine'): string => {
@@ -249,6 +257,18 @@ describe.skipIf(!canSearch)(canSearch ? 'vectors' : notRun, () => {
     await visible()
     expect(await vector.query({ scope, vector: near, topK: 5 })).toHaveLength(1)
     await relational.dropTable(at)
+  })
+
+  it('are not deleted by what is no key', async () => {
+    const vector = await ensure(await openVectors())
+    await vector.upsert({ scope, records: [record('a')] })
+    const hostile = JSON.parse('{"$ne": ""}') as Key
+    expect(
+      (await vector.deleteByDocument({ scope, documents: [{ key: hostile, versionBelow: version(9) }] })).deleted,
+    ).toBe(0)
+    await failure(() => vector.delete({ scope, keys: [hostile] }), 'VALIDATION')
+    await failure(() => vector.get({ scope, keys: [hostile] }), 'VALIDATION')
+    expect(await vector.count({ scope })).toBe(1)
   })
 
   it('of many records in one call: older and newer ones are answered one by one', async () => {
