@@ -91,10 +91,12 @@ function rawGraph(db: Db): GraphContestant {
     async neighbors({ key }) {
       const found = nodes.aggregate<{ found: Doc[] }>([
         { $match: { _id: key } },
+        // A list of its own: SecantusDB, unlike MongoDB, looks nothing up by a field within a list of objects.
+        { $project: { targets: { $map: { input: '$edges', in: '$$this.target' } } } },
         {
           $lookup: {
             from: 'raw_nodes',
-            localField: 'edges.target',
+            localField: 'targets',
             foreignField: '_id',
             pipeline: [{ $sort: { _id: 1 } }, { $limit: 100 }, { $project: { edges: 0 } }],
             as: 'found',
