@@ -70,6 +70,7 @@ const serverCodes: Readonly<Record<number, Meaning>> = {
   290: { code: 'VALIDATION' }, // TransactionExceededLifetimeLimitSeconds
   391: { code: 'AUTHENTICATION' }, // ReauthenticationRequired
   462: { code: 'RATE_LIMITED' }, // IngressRequestRateLimitExceeded
+  489: { code: 'RATE_LIMITED' }, // SearchRequestRejectedDueToOverload
   8000: { code: 'AUTHENTICATION' }, // AtlasError
   9001: { code: 'CONNECTION', interrupted: true }, // SocketException
   10058: { code: 'UNAVAILABLE', interrupted: true }, // LegacyNotPrimary

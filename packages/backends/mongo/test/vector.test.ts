@@ -10,8 +10,10 @@ import {
 } from '@veritas-db/core/contract'
 import { MongoClient } from 'mongodb'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { toVeritasError } from '../src/errors.js'
 import mongo, { type MongoConfigInput, type MongoRole } from '../src/index.js'
 import { prepareRecord } from '../src/vector/records.js'
+import { asNotReady } from '../src/vector/search-index.js'
 import { canSearch, notRun, openTarget, type SearchTarget } from './search.js'
 import { dropDatabase, open, testConfig, url } from './server.js'
 
@@ -49,6 +51,14 @@ it.each([{ numCandidates: 0 }, { numCandidates: 10_001 }, { visibilityDelayMs: -
     await failure(() => validateConfig(mongo.config, options, 'mongo'), 'CONFIGURATION')
   },
 )
+
+it('tells a search that was turned away from one that is wrong', () => {
+  const overload = Object.assign(new Error('too many searches'), { name: 'MongoServerError', code: 489 })
+  expect(toVeritasError(overload)).toMatchObject({ code: 'RATE_LIMITED', retryable: true })
+  const building = Object.assign(new Error('cannot query vector index x while in state INITIAL_SYNC'), { code: 8 })
+  expect(asNotReady(building, 'x')).toMatchObject({ code: 'UNAVAILABLE', retryable: true })
+  expect(asNotReady(overload, 'x')).toBe(overload)
+})
 
 describe('what is refused before it is written', () => {
   const issue = (more: Partial<VectorRecord>, metric: 'cosine' | 'euclidean' = 'cosine'): string => {

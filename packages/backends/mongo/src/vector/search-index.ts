@@ -10,10 +10,8 @@ import { VECTOR_FIELD } from './records.js'
 /** The name of the one search index of a collection. */
 export const INDEX_NAME = 'veritas_vectors'
 
-/** What MongoDB calls our metrics. Its `dotProduct` is for vectors of length 1 alone, where `cosine` gives the same. */
-const SIMILARITY: Readonly<Partial<Record<Metric, string>>> = { cosine: 'cosine', euclidean: 'euclidean' }
-
-export const METRICS: readonly Metric[] = Object.keys(SIMILARITY) as Metric[]
+/** Both have the same name there. Its `dotProduct` is for vectors of length 1 alone, where `cosine` gives the same. */
+export const METRICS: readonly Metric[] = ['cosine', 'euclidean']
 
 /** What a search index says of itself. mongodb.com/docs: $listSearchIndexes */
 interface IndexStatus extends Document {
@@ -30,7 +28,7 @@ const gone: ReadonlySet<number | undefined> = new Set([26, 27])
 
 const definitionOf = ({ dimensions, metric }: Pick<CollectionDefinition, 'dimensions' | 'metric'>): Document => ({
   fields: [
-    { type: 'vector', path: VECTOR_FIELD, numDimensions: dimensions, similarity: SIMILARITY[metric] },
+    { type: 'vector', path: VECTOR_FIELD, numDimensions: dimensions, similarity: metric },
     // All filters ask this one field, so the index is never built anew for a field that is declared later.
     { type: 'filter', path: WORDS_FIELD },
   ],
