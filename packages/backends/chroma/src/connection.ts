@@ -1,4 +1,5 @@
 import {
+  abortError,
   type CallOptions,
   CallsUnderWay,
   type ProbeResult,
@@ -10,7 +11,7 @@ import {
 import type { ChromaClient } from 'chromadb'
 import { type ClientFactory, clientFactory, injectedFactory, type ServerArgs } from './client.js'
 import type { ChromaConfig } from './config.js'
-import { notReached, toVeritasError } from './errors.js'
+import { backendName, notReached, toVeritasError } from './errors.js'
 
 /** What the server says it takes at once, until it has been asked. */
 const DEFAULT_BATCH = 5461
@@ -70,11 +71,14 @@ export class Connection {
     const { signal } = options
     throwIfAborted(signal)
     if (this.#closed) throw closedError()
-    this.#opening ??= this.#open(signal).catch((error: unknown) => {
+    // Shared by all who ask meanwhile: one who leaves ends it for nobody else.
+    this.#opening ??= this.#open().catch((error: unknown) => {
       this.#opening = undefined
       throw error
     })
-    await this.#opening
+    await untilAborted(this.#opening, signal, (fired) =>
+      abortError(fired, { backend: backendName, operation: 'connect' }),
+    )
   }
 
   async probe(options: CallOptions = {}): Promise<ProbeResult> {
@@ -85,7 +89,7 @@ export class Connection {
   /** Waits for what is under way. There is nothing to release: connections are those of `fetch`, which hold no process up. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#running.ended()
+    await Promise.allSettled([this.#running.ended(), this.#opening])
     this.#factory = undefined
   }
 
@@ -111,29 +115,28 @@ export class Connection {
     }
   }
 
-  async #open(signal: AbortSignal | undefined): Promise<void> {
+  async #open(): Promise<void> {
     const { client } = this.#config
     const limit = AbortSignal.timeout(this.#connectTimeoutMs)
-    const ending = signal ? AbortSignal.any([signal, limit]) : limit
     try {
       const factory = client
         ? injectedFactory(client)
         : clientFactory(await import('chromadb'), serverArgs(this.#config))
       // The first tells what the server takes at once; the second needs a token that is valid for the tenant.
-      const preflight = await untilAborted(factory.preflight(ending), ending, reasonOf)
-      await untilAborted(factory.checkDatabase(ending), ending, reasonOf)
+      const preflight = await untilAborted(factory.preflight(limit), limit, reasonOf)
+      await untilAborted(factory.checkDatabase(limit), limit, reasonOf)
       if (preflight.max_batch_size > 0) this.#maxBatch = preflight.max_batch_size
       this.#factory = factory
     } catch (error) {
-      if (limit.aborted && !signal?.aborted)
+      if (limit.aborted)
         throw new VeritasError({
           code: 'CONNECTION',
-          backend: 'chroma',
+          backend: backendName,
           operation: 'connect',
           message: `Chroma at ${this.#target} did not answer within ${this.#connectTimeoutMs} ms.`,
           cause: error,
         })
-      throw await this.#explain(toVeritasError(error, { target: this.#target, operation: 'connect', signal }), ending)
+      throw await this.#explain(toVeritasError(error, { target: this.#target, operation: 'connect' }), limit)
     }
   }
 
@@ -143,7 +146,7 @@ export class Connection {
     if (error.code === 'NOT_FOUND' && !client)
       return new VeritasError({
         code: 'CONFIGURATION',
-        backend: 'chroma',
+        backend: backendName,
         operation: 'connect',
         message: `Chroma at ${this.#target} has no database "${database}" of the tenant "${tenant}", or is older than 1.0: make the database, or set tenant and database.`,
         cause: error.cause,
@@ -159,7 +162,7 @@ export class Connection {
       const reached = notReached(cause)
       return new VeritasError({
         code: 'CONNECTION',
-        backend: 'chroma',
+        backend: backendName,
         operation: 'connect',
         message: `Chroma at ${this.#target} cannot be reached: ${reached.why}`,
         retryable: reached.retryable,

@@ -53,6 +53,21 @@ describe('a server that cannot be reached', () => {
     expect(error.message).toMatch(/127\.0\.0\.1:\d+ did not answer within 150 ms/)
   })
 
+  it('one who stops connecting stops nobody else', async () => {
+    const url = await fakeServer((request, response) => {
+      const preflight = request.url?.endsWith('/pre-flight-checks')
+      const answer = preflight ? '{"max_batch_size":7,"supports_base64_encoding":true}' : '1'
+      setTimeout(() => response.setHeader('content-type', 'application/json').end(answer), 50)
+    })
+    const backend = await make({ url })
+    const leaving = new AbortController()
+    const both = [backend.connect({ signal: leaving.signal }), backend.connect()] as const
+    leaving.abort()
+    expect(await failureOf(both[0])).toMatchObject({ code: 'ABORTED', backend: 'chroma' })
+    await both[1]
+    await backend.close()
+  })
+
   it('says so of every call before connect', async () => {
     const backend = await make({})
     expect(await failureOf(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })

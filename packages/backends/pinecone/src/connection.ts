@@ -1,5 +1,5 @@
 import type { Index, Pinecone } from '@pinecone-database/pinecone'
-import { CallsUnderWay, type RoleName, throwIfAborted, VeritasError } from '@veritas-db/core/contract'
+import { CallsUnderWay, type RoleName, throwIfAborted, untilAborted, VeritasError } from '@veritas-db/core/contract'
 import type { PineconeConfig } from './config.js'
 import { backendName, toVeritasError } from './errors.js'
 import { during, type Exchange, pineconeFetch } from './transport.js'
@@ -37,10 +37,11 @@ export class Connection {
       throwIfAborted(call.signal)
       if (this.#state === 'closed') throw closed()
       if (this.#state === 'open') return
-      this.#opening ??= this.#open(call, first).finally(() => {
+      // One who leaves ends it for nobody else.
+      this.#opening ??= this.#open({ ...call, signal: undefined }, first).finally(() => {
         this.#opening = undefined
       })
-      await this.#opening
+      await untilAborted(this.#opening, call.signal)
     } catch (error) {
       throw toVeritasError(error, call)
     }
@@ -118,7 +119,7 @@ export class Connection {
   /** Waits for calls under way. The client holds no connections of its own: idle ones of `fetch` keep no process alive. */
   async close(): Promise<void> {
     this.#state = 'closed'
-    await this.#underWay.ended()
+    await Promise.allSettled([this.#underWay.ended(), this.#opening])
     this.#client = undefined
     this.#indexes.clear()
   }

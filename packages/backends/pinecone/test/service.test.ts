@@ -99,6 +99,17 @@ describe('connecting', () => {
     await expect(backend.probe()).resolves.toEqual({ product: 'Pinecone', version: 'unknown' })
   })
 
+  it('one who stops connecting stops nobody else', async () => {
+    emulator.configure({ latencyMs: 50 })
+    const backend = await make()
+    const leaving = new AbortController()
+    const both = [backend.connect({ signal: leaving.signal }), backend.connect()] as const
+    leaving.abort()
+    await failure(() => both[0], 'ABORTED')
+    await both[1]
+    await backend.probe()
+  })
+
   it('engineId tells projects apart and holds no key', async () => {
     const [a, b, c] = [await make(), await make(), await make({ apiKey: 'another' })]
     expect(a.engineId).toBe(b.engineId)

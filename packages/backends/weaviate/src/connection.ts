@@ -1,4 +1,5 @@
 import {
+  abortError,
   type CallOptions,
   CallsUnderWay,
   type ProbeResult,
@@ -70,11 +71,14 @@ export class Connection {
     const { signal } = options
     throwIfAborted(signal)
     if (this.#closed) throw closedError()
-    this.#opening ??= this.#open(signal).catch((error: unknown) => {
+    // Shared by all who ask meanwhile: one who leaves ends it for nobody else.
+    this.#opening ??= this.#open().catch((error: unknown) => {
       this.#opening = undefined
       throw error
     })
-    await this.#opening
+    await untilAborted(this.#opening, signal, (fired) =>
+      abortError(fired, { backend: backendName, operation: 'connect' }),
+    )
   }
 
   async probe(options: CallOptions = {}): Promise<ProbeResult> {
@@ -87,7 +91,7 @@ export class Connection {
   /** Waits for what is under way, then closes the client, unless it was injected. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#running.ended()
+    await Promise.allSettled([this.#running.ended(), this.#opening])
     const client = this.#client
     this.#client = undefined
     if (client && !this.#config.client) await shut(client)
@@ -162,20 +166,19 @@ export class Connection {
     await reach(this.#grpc, signal)
   }
 
-  async #open(signal: AbortSignal | undefined): Promise<void> {
+  async #open(): Promise<void> {
     const timeoutMs = this.#config.connectTimeoutMs ?? this.#queryTimeoutMs
     const limit = AbortSignal.timeout(timeoutMs)
-    const ending = signal ? AbortSignal.any([signal, limit]) : limit
     let client: WeaviateClient | undefined
     try {
       client = this.#config.client ?? (await this.#make())
       // The schema needs good credentials and a leader.
-      await untilAborted(client.collections.exists('Veritas'), ending, reasonOf)
-      await this.#reach(ending)
+      await untilAborted(client.collections.exists('Veritas'), limit, reasonOf)
+      await this.#reach(limit)
       this.#client = client
     } catch (error) {
       if (client && !this.#config.client) await shut(client)
-      if (limit.aborted && !signal?.aborted)
+      if (limit.aborted)
         throw new VeritasError({
           code: 'CONNECTION',
           backend: backendName,
@@ -183,7 +186,7 @@ export class Connection {
           message: `Weaviate at ${this.#target} did not answer within ${timeoutMs} ms.`,
           cause: error,
         })
-      throw toVeritasError(error, { target: this.#target, operation: 'connect', signal })
+      throw toVeritasError(error, { target: this.#target, operation: 'connect' })
     }
   }
 

@@ -86,6 +86,20 @@ describe('a server that cannot be reached', () => {
     expect(error).toMatchObject({ code: 'UNAVAILABLE', retryable: true, outcome: 'not-applied' })
   })
 
+  it('one who stops connecting stops nobody else, and closing waits for it', async () => {
+    const listening = await socketServer()
+    ends.push(() => listening.close())
+    const http = await fakeServer((_, response) => setTimeout(() => response.end('{"classes":[]}'), 50))
+    const backend = await make({ url: http, grpc: `127.0.0.1:${listening.port}` })
+    const leaving = new AbortController()
+    const both = [backend.connect({ signal: leaving.signal }), backend.connect()] as const
+    leaving.abort()
+    expect(await failureOf(both[0])).toMatchObject({ code: 'ABORTED', backend: 'weaviate' })
+    const order: string[] = []
+    await Promise.all([both[1].then(() => order.push('connected')), backend.close().then(() => order.push('closed'))])
+    expect(order).toEqual(['connected', 'closed'])
+  })
+
   it('says so of every call before connect', async () => {
     const backend = await make({})
     expect(await failureOf(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })
