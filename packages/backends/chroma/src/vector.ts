@@ -5,6 +5,7 @@ import {
   type CollectionDefinition,
   type CollectionInfo,
   checkDimensions,
+  checkFieldName,
   checkLimit,
   checkVector,
   type DeleteResult,
@@ -79,6 +80,8 @@ export class ChromaVector implements VectorRole {
     await this.#call('ensureCollection', options, true, async (session) => {
       if (!Object.hasOwn(spaces, definition.metric)) throw refuse(`the metric ${String(definition.metric)}`)
       checkDimensions(definition.dimensions, MAX_DIMENSIONS)
+      for (const path of Object.keys(definition.fields ?? {}))
+        for (const name of path.split('.')) checkFieldName(name, 'fields')
       await this.#collections.ensure(session, scope, definition)
     })
   }

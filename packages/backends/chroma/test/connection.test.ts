@@ -172,6 +172,15 @@ withServer(`with a server${reason}`, () => {
     await Promise.all([one.close(), two.close()])
   })
 
+  it.each(['', 'a..b', '$a', 'a.\u0000'])('a field cannot be declared as %j', async (field) => {
+    const backend = await make({ url, prefix: 'fields' })
+    await backend.connect()
+    const definition = { scope, dimensions: 2, metric: 'cosine', fields: { [field]: 'string' } } as const
+    expect(await failureOf(backend.roles.vector.ensureCollection(definition))).toMatchObject({ code: 'VALIDATION' })
+    expect(await backend.roles.vector.listCollections()).toEqual([])
+    await backend.close()
+  })
+
   it('a collection of somebody else is left alone', async () => {
     const { hostname, port } = new URL(url as string)
     const client = new ChromaClient({ host: hostname, port: Number(port) })

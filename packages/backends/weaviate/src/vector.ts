@@ -4,6 +4,7 @@ import {
   type CollectionDefinition,
   type CollectionInfo,
   checkDimensions,
+  checkFieldName,
   checkLimit,
   checkVector,
   type DeleteResult,
@@ -90,6 +91,8 @@ export class WeaviateVector implements VectorRole {
     await this.#call('ensureCollection', options, true, async (session) => {
       if (!Object.hasOwn(distances, definition.metric)) throw refuse(`the metric ${String(definition.metric)}`)
       checkDimensions(definition.dimensions, MAX_DIMENSIONS)
+      for (const path of Object.keys(definition.fields ?? {}))
+        for (const name of path.split('.')) checkFieldName(name, 'fields')
       await this.#collections.ensure(session, scope, definition)
     })
   }
