@@ -172,6 +172,17 @@ describe.skipIf(!behind)(behind ? 'the emulator of $vectorSearch' : 'not run: VE
     expect(await search()).toEqual([])
   })
 
+  it('asks an old definition until the new one is built', async () => {
+    await fill()
+    emulator.configure({ buildMs: 150 })
+    await documents.updateSearchIndex('v', { fields: [...fields, { type: 'filter', path: '_id' }] })
+    await refused(search({ filter: { _id: 'b' } }), /'_id' needs to be indexed/, 8)
+    expect(await ids({ tags: 'x' })).toEqual(['a', 'b'])
+    await sleep(170)
+    expect(await ids({ _id: 'b' })).toEqual(['b'])
+    expect((await documents.listSearchIndexes().toArray())[0]).toMatchObject({ latestVersion: 1, queryable: true })
+  })
+
   it('sees writes later, those of a transaction after its commit, and nothing of a dropped collection', async () => {
     await fill()
     expect(await ids()).toEqual(['a', 'b', 'c'])
