@@ -1,7 +1,7 @@
 import type { Catalog, Definition, Layout, Space } from './catalog.js'
 import type { Connection } from './connection.js'
 import { Bindings } from './script.js'
-import { createIndex, type Slot, slotValue } from './slots.js'
+import { createIndex, type Slot, slotMap, slotValue } from './slots.js'
 import { gatherAll, stepsOf } from './text.js'
 
 /** Records that one transaction fills slots of. */
@@ -28,12 +28,12 @@ export const complete = async (
   { relation, keys, texts }: Records,
   signal: AbortSignal | undefined,
 ): Promise<void> => {
-  const { slots = {}, textDue, text = [] } = space.definition
-  const due = Object.entries(slots).filter(([, slot]) => !slot.ready)
+  const { slots, textDue, text = [] } = space.definition
+  const due = [...slotMap(slots)].filter(([, slot]) => !slot.ready)
   if (due.length === 0 && !textDue) return
-  if (due.length > 0) {
+  if (slots && due.length > 0) {
     await fill(connection, relation, keys, due, signal)
-    for (const [, { column }] of due) await catalog.make(createIndex(relation, column, keys), signal)
+    for (const [, { column }] of due) await catalog.make(createIndex(relation, column, keys, slots), signal)
   }
   if (textDue && texts !== undefined)
     await connection.write(relation, gatherAll(relation, texts), { paths: stepsOf(text) }, signal)
@@ -43,13 +43,14 @@ export const complete = async (
 
 /** The definition with slots that are ready now, and texts unless others were declared meanwhile. */
 const finished = (now: Definition, ready: ReadonlySet<string>, gathered: readonly string[]): Definition => {
-  const { textDue, ...rest } = now
-  const slots = Object.entries(now.slots ?? {}).map(([path, slot]) => [
-    path,
-    ready.has(path) ? { ...slot, ready: true } : slot,
-  ])
+  const { textDue, slots, ...rest } = now
+  const paths = [...slotMap(slots)].map(([path, slot]) => [path, ready.has(path) ? { ...slot, ready: true } : slot])
   const others = textDue && JSON.stringify(now.text ?? []) !== JSON.stringify(gathered)
-  return { ...rest, ...(now.slots && { slots: Object.fromEntries(slots) }), ...(others && { textDue }) }
+  return {
+    ...rest,
+    ...(others && { textDue }),
+    ...(slots && { slots: { ...slots, paths: Object.fromEntries(paths) } }),
+  }
 }
 
 const fill = async (

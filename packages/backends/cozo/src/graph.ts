@@ -42,7 +42,7 @@ import {
   toNode,
 } from './graph/model.js'
 import { deleteScript, prepare, upsertScript } from './graph/nodes.js'
-import { findPath, readEdges, stepRules, walkRules } from './graph/walk.js'
+import { findPath, readEdges, stepsFrom, walkRules } from './graph/walk.js'
 import { rawLanguage, runRaw } from './raw.js'
 import { Bindings } from './script.js'
 import { inKeyOrder } from './select.js'
@@ -253,7 +253,8 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
         const node = `*${relations.nodes}{${columns}}${alsoWhere(undefined, placeholders, bindings)}${conditions.atoms}`
         if (starts.length === 1 && depth.max === 1) {
           // One step from one node, which most questions are, needs no walk.
-          const script = `${stepRules(relations, start, way, bindings)}\n?[${nodeHead}] := reached[k], ${node} :limit ${limit}`
+          const bodies = stepsFrom(relations, start, way, bindings)
+          const script = `${bodies.map((body) => `?[${nodeHead}] := ${body}, ${node}`).join('\n')} :order k :limit ${limit}`
           const rows = await connection.read(script, bindings.values, signal)
           return rows.map((row) => ({ node: toNode(row), depth: 1, start }))
         }

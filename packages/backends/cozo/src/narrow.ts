@@ -1,7 +1,7 @@
 import type { FilterNode, Scalar } from '@veritas-db/core/contract'
 import { slotParameter, suits } from './filter.js'
 import type { Bindings } from './script.js'
-import { indexOf, ridingAlong, type Slot } from './slots.js'
+import { indexOf, ridesAlong, type Slot } from './slots.js'
 
 /** A way into a relation by the index over a slot: all that a filter matches is among what it gives, and the filter decides. */
 export interface WayIn {
@@ -32,7 +32,7 @@ export const wayIn = (
   const found = one(parts, slots, bindings) ?? oneOf(parts, slots, bindings) ?? between(parts, slots, bindings)
   if (!found) return undefined
   const { column, before = '', after = '', single } = found
-  const bound = columns.filter((other) => ridingAlong(column).includes(other))
+  const bound = columns.filter((other) => ridesAlong(other) && other !== column)
   const entry = `*${indexOf(relation, column)}{${[column, ...keys, ...bound].join(', ')}}`
   return { atoms: `${before}${entry}${after}`, bound: [column, ...bound], single }
 }

@@ -2,7 +2,7 @@ import type { FilterNode } from '@veritas-db/core/contract'
 import { compileFilter } from './filter.js'
 import { wayIn } from './narrow.js'
 import { type Bindings, block } from './script.js'
-import { indexOf, ridingAlong, type Slot } from './slots.js'
+import { indexOf, ridesAlong, type Slot } from './slots.js'
 
 /** A relation of records as queries see it. */
 export interface Source {
@@ -85,7 +85,7 @@ export const inSlotOrder = (
   const conditions = compileFilter(filter, bindings, slots)
   if (wayIn(filter, slots, relation, keys, [], bindings)?.single) return undefined
   const needed = distinct([...columns, ...conditions.columns])
-  const inIndex = [slot, ...needed.filter((column) => ridingAlong(slot).includes(column))]
+  const inIndex = [slot, ...needed.filter((column) => ridesAlong(column) && column !== slot)]
   const left = needed.filter((column) => !inIndex.includes(column))
   const entry = `*${indexOf(relation, slot)}{${[...inIndex, ...keys].join(', ')}}`
   const records = left.length > 0 ? `, *${relation}{${[...keys, ...left].join(', ')}}` : ''

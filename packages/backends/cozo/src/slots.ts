@@ -3,8 +3,8 @@ import { isExact, numberText } from './metadata.js'
 import type { Bindings } from './script.js'
 
 /**
- * A column of a relation that holds the value at an indexed path, with an index of its own. CozoDB cannot add columns to a relation,
- * so that every relation has some to give away: `s…` for texts, `n…` for numbers, dates (milliseconds) and booleans (1 and 0).
+ * A column of a relation that holds the value at an indexed path, with an index of its own: `s…` for texts, `n…` for numbers, dates
+ * (milliseconds) and booleans (1 and 0).
  */
 export interface Slot {
   readonly column: string
@@ -14,68 +14,84 @@ export interface Slot {
 }
 
 export type SlotType = 'string' | 'number' | 'date' | 'boolean'
-/** Slots by the paths that they hold. */
-export type Slots = Readonly<Record<string, Slot>>
 /** A value as a cell of a row: a text stands for a number that the server's parser of JSON would round. */
 export type Cell = string | number | null
 
-/** How many paths of each sort can be indexed; filters see all others too, in the JSON. */
-const SLOTS_OF_A_SORT = 8
-const numbered = (sort: 's' | 'n'): string[] => Array.from({ length: SLOTS_OF_A_SORT }, (_, i) => `${sort}${i}`)
-const texts = numbered('s')
-const numbers = numbered('n')
+/** The slots of a relation. CozoDB cannot add columns to it, so that it has some more than were asked for when it was made. */
+export interface Slots {
+  /** How many there are of each sort. */
+  readonly texts: number
+  readonly numbers: number
+  /** Those that were given away, by path. */
+  readonly paths: Readonly<Record<string, Slot>>
+}
+
+/** Slots of each sort that a relation has to give away later. Every column makes every query of it a little slower. */
+const SPARE = 2
+/** Slots of each sort, at most. */
+const MOST = 32
 
 const isSlotType = (type: FieldType): type is SlotType =>
   type === 'string' || type === 'number' || type === 'date' || type === 'boolean'
 
-/** What `:create` says of the slots. */
-export const slotColumns: string = [
-  ...texts.map((column) => `${column}: String? default null`),
-  ...numbers.map((column) => `${column}: Float? default null`),
-].join(', ')
-
 /**
- * The slots that are there with those that paths of `wanted` get, as long as there are some to give away. A path keeps its slot; one
- * that is declared with another type than before keeps it too, and its type.
+ * The slots that are there with those that paths of `wanted` get, as long as there are some to give away: filters see all others in
+ * the JSON. A path that is declared with another type than before keeps its slot and its type.
  */
-export const assignSlots = (
-  before: Slots | undefined,
-  wanted: Readonly<Record<string, FieldType>>,
-  ready: boolean,
-): Slots => {
-  const slots = new Map(Object.entries(before ?? {}))
-  for (const [path, type] of Object.entries(wanted)) {
-    if (slots.has(path) || !isSlotType(type)) continue
-    const taken = new Set([...slots.values()].map((slot) => slot.column))
-    const column = (type === 'string' ? texts : numbers).find((one) => !taken.has(one))
-    if (column !== undefined) slots.set(path, { column, type, ready })
+export const assignSlots = (before: Slots | undefined, wanted: Readonly<Record<string, FieldType>>): Slots => {
+  const paths = new Map(Object.entries(before?.paths ?? {}))
+  const indexed = Object.entries(wanted).filter((entry): entry is [string, SlotType] => isSlotType(entry[1]))
+  const ofTexts = indexed.filter(([, type]) => type === 'string').length
+  const room = (needed: number): number => Math.min(needed + SPARE, MOST)
+  const { texts, numbers } = before ?? { texts: room(ofTexts), numbers: room(indexed.length - ofTexts) }
+  for (const [path, type] of indexed) {
+    if (paths.has(path)) continue
+    const taken = new Set([...paths.values()].map((slot) => slot.column))
+    const column = columnsOf(type === 'string' ? { texts, numbers: 0 } : { texts: 0, numbers }).find(
+      (one) => !taken.has(one),
+    )
+    if (column !== undefined) paths.set(path, { column, type, ready: before === undefined })
   }
-  return Object.fromEntries(slots)
+  return { texts, numbers, paths: Object.fromEntries(paths) }
 }
 
-/** The slots as a map, which answers for no path that is not in it. */
-export const slotMap = (slots: Slots | undefined): ReadonlyMap<string, Slot> => new Map(Object.entries(slots ?? {}))
+const columnsOf = ({ texts, numbers }: Pick<Slots, 'texts' | 'numbers'>): string[] => [
+  ...Array.from({ length: texts }, (_, i) => `s${i}`),
+  ...Array.from({ length: numbers }, (_, i) => `n${i}`),
+]
+
+/** Whether a column is a slot for numbers: those are in the indexes over all slots. */
+export const ridesAlong = (column: string): boolean => /^n\d+$/.test(column)
+
+/** What `:create` says of the slots, after other columns. */
+export const slotColumns = (slots: Slots | undefined): string =>
+  columnsOf(slots ?? { texts: 0, numbers: 0 })
+    .map((column) => `, ${column}: ${ridesAlong(column) ? 'Float' : 'String'}? default null`)
+    .join('')
+
+/** The slots by path, as a map, which answers for no path that is not in it. */
+export const slotMap = (slots: Slots | undefined): ReadonlyMap<string, Slot> =>
+  new Map(Object.entries(slots?.paths ?? {}))
 
 /** The slots that records can be looked for by. */
 export const readySlots = (slots: Slots | undefined): ReadonlyMap<string, Slot> =>
-  new Map(Object.entries(slots ?? {}).filter(([, slot]) => slot.ready))
+  new Map([...slotMap(slots)].filter(([, slot]) => slot.ready))
 
 /** The name of the index over a slot. */
 export const indexOf = (relation: string, column: string): string => `${relation}:${column}`
 
-/** The statement that indexes a slot. The numbers ride along, so that conditions on them are looked at before records are read. */
-export const createIndex = (relation: string, column: string, keys: readonly string[]): string =>
-  `::index create ${indexOf(relation, column)} {${[column, ...keys, ...ridingAlong(column)].join(', ')}}`
+/** The statement that indexes a slot. Numbers ride along, so that conditions on them are looked at before records are read. */
+export const createIndex = (relation: string, column: string, keys: readonly string[], slots: Slots): string => {
+  const others = columnsOf(slots).filter((other) => ridesAlong(other) && other !== column)
+  return `::index create ${indexOf(relation, column)} {${[column, ...keys, ...others].join(', ')}}`
+}
 
 /** The statements that index the slots in which all is that should be. */
 export const createIndexes = (relation: string, slots: Slots | undefined, keys: readonly string[]): string[] =>
-  [...readySlots(slots).values()].map(({ column }) => createIndex(relation, column, keys))
+  slots ? [...readySlots(slots).values()].map(({ column }) => createIndex(relation, column, keys, slots)) : []
 
 export const dropIndexes = (relation: string, slots: Slots | undefined): string[] =>
-  Object.values(slots ?? {}).map(({ column }) => `::index drop ${indexOf(relation, column)}`)
-
-/** The slots that are in the index over `column` beside it. */
-export const ridingAlong = (column: string): readonly string[] => numbers.filter((one) => one !== column)
+  [...slotMap(slots).values()].map(({ column }) => `::index drop ${indexOf(relation, column)}`)
 
 /** What metadata give the slots, in their order. */
 export const cellsOf = (slots: ReadonlyMap<string, Slot>, metadata: Metadata): Cell[] =>

@@ -8,10 +8,14 @@ import { assignSlots, cellsOf, readySlots, slotMap, slotValue } from '../src/slo
 import { run, url } from './server.js'
 
 const slots = readySlots({
-  s: { column: 's0', type: 'string', ready: true },
-  n: { column: 'n0', type: 'number', ready: true },
-  b: { column: 'n1', type: 'boolean', ready: true },
-  later: { column: 's1', type: 'string', ready: false },
+  texts: 3,
+  numbers: 3,
+  paths: {
+    s: { column: 's0', type: 'string', ready: true },
+    n: { column: 'n0', type: 'number', ready: true },
+    b: { column: 'n1', type: 'boolean', ready: true },
+    later: { column: 's1', type: 'string', ready: false },
+  },
 })
 
 const compile = (node: FilterNode, by: typeof slots = new Map()): readonly [string, Record<string, unknown>] => {
@@ -124,17 +128,22 @@ describe('slots', () => {
       ['c', 'boolean'],
       ['constructor', 'date'],
     ])
-    const first = assignSlots(undefined, wanted, true)
+    const first = assignSlots(undefined, wanted)
     expect(first).toEqual({
-      a: { column: 's0', type: 'string', ready: true },
-      c: { column: 'n0', type: 'boolean', ready: true },
-      constructor: { column: 'n1', type: 'date', ready: true },
+      texts: 3,
+      numbers: 4,
+      paths: {
+        a: { column: 's0', type: 'string', ready: true },
+        c: { column: 'n0', type: 'boolean', ready: true },
+        constructor: { column: 'n1', type: 'date', ready: true },
+      },
     })
-    const many = Object.fromEntries(Array.from({ length: 20 }, (_, i): [string, FieldType] => [`t${i}`, 'string']))
-    const then = assignSlots(first, { ...many, a: 'number' }, false)
-    expect(then.a).toEqual(first.a)
-    expect(Object.keys(then)).toHaveLength(3 + 7)
-    expect(then.t6).toEqual({ column: 's7', type: 'string', ready: false })
+    const then = assignSlots(first, { t0: 'string', t1: 'string', t2: 'string', a: 'number' })
+    expect(then).toMatchObject({ texts: 3, numbers: 4 })
+    expect(Object.keys(then.paths)).toEqual(['a', 'c', 'constructor', 't0', 't1'])
+    expect([then.paths.a, then.paths.t1]).toEqual([first.paths.a, { column: 's2', type: 'string', ready: false }])
+    const many = Object.fromEntries(Array.from({ length: 40 }, (_, i): [string, FieldType] => [`n${i}`, 'number']))
+    expect(Object.keys(assignSlots(undefined, many).paths)).toHaveLength(32)
   })
 })
 
@@ -202,7 +211,7 @@ describe.skipIf(!url)(url ? 'numbers on the server' : 'numbers: not run, VERITAS
   })
 
   it('reach slots as they are, sent and out of the JSON', async () => {
-    const all = slotMap(assignSlots(undefined, { n: 'number' }, true))
+    const all = slotMap(assignSlots(undefined, { n: 'number' }))
     const rows = numbers.map((n, i) => [i, encodeFields({ n }), ...cellsOf(all, { n })])
     const bindings = new Bindings()
     const value = slotValue('number', 'n', bindings)

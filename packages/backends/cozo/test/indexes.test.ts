@@ -275,7 +275,7 @@ describe.skipIf(!url)(url ? 'declared indexes' : 'not run: VERITAS_COZO_URL is n
     await expect(other.roles.relational.count(at)).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
-  it('are given out once, where two processes declare at the same moment, and at most eight of a sort', async () => {
+  it('are given out once, where two processes declare at the same moment, and some are left without', async () => {
     const at = { scope, table: 'crowd' }
     const half = (from: number): TableDefinition => ({
       columns: Object.fromEntries(

@@ -41,7 +41,7 @@ export const graphLayout: Layout = {
   make: (base, { slots }) => {
     const { nodes, edges, sets, texts } = relationsOf(base)
     return [
-      `:create ${nodes} {k: String => v: String, d: String, l: String, h: Bool, m: String, ${slotColumns}}`,
+      `:create ${nodes} {k: String => v: String, d: String, l: String, h: Bool, m: String${slotColumns(slots)}}`,
       ...createIndexes(nodes, slots, keys),
       `:create ${edges} {s: String, y: String, t: String, o: Int => v: String, m: String}`,
       `::index create ${edges}:r {t, y, s, o}`,
@@ -78,7 +78,7 @@ export const mergeSchemas = (before: Definition | undefined, wanted: GraphSchema
     ...before,
     text,
     ...(due && { textDue: true }),
-    slots: assignSlots(before?.slots, fields, before === undefined),
+    slots: assignSlots(before?.slots, fields),
   }
 }
 

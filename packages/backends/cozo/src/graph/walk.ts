@@ -20,10 +20,12 @@ const stepsOf = (
   to: string,
   bindings: Bindings,
 ): string[] => {
-  const types = edgeTypes ? `, is_in(y, ${bindings.add(edgeTypes)})` : ''
+  // One type is a part of the key that is looked for.
+  const one = edgeTypes?.length === 1 ? `y = ${bindings.add(edgeTypes[0])}, ` : ''
+  const types = edgeTypes && !one ? `, is_in(y, ${bindings.add(edgeTypes)})` : ''
   // Against the direction by the index over targets.
-  const out = `*${edges}{s: ${from}, t: ${to}, y, o}${types}`
-  const back = `*${edges}:r{t: ${from}, s: ${to}, y, o}${types}`
+  const out = `${one}*${edges}{s: ${from}, t: ${to}, y, o}${types}`
+  const back = `${one}*${edges}:r{t: ${from}, s: ${to}, y, o}${types}`
   return direction === 'out' ? [out] : direction === 'in' ? [back] : [out, back]
 }
 
@@ -54,12 +56,10 @@ export const readEdges = async (
   return [...found.values()]
 }
 
-/** A rule that gives `reached[n]`: the nodes that one step from `start` leads to. */
-export const stepRules = (relations: Relations, start: Key, way: Way, bindings: Bindings): string => {
+/** Bodies of rules that bind `k` to the nodes that one step from `start` leads to: one where the way has a direction, else two. */
+export const stepsFrom = (relations: Relations, start: Key, way: Way, bindings: Bindings): string[] => {
   const from = bindings.add(start)
-  return stepsOf(relations, way, 'm', 'n', bindings)
-    .map((step) => `reached[n] := m = ${from}, ${step}, n != m`)
-    .join('\n')
+  return stepsOf(relations, way, from, 'k', bindings).map((step) => `${step}, k != ${from}`)
 }
 
 /**

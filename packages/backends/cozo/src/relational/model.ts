@@ -18,7 +18,7 @@ import { createTextIndex } from '../text.js'
 export const tableLayout: Layout = {
   kind: 'table',
   make: (base, { text = [], slots }) => [
-    `:create ${base} {k: String => v: String, d: String, m: String, ${slotColumns}}`,
+    `:create ${base} {k: String => v: String, d: String, m: String${slotColumns(slots)}}`,
     ...createIndexes(base, slots, keys),
     ...(text.length > 0
       ? [`:create ${textsOf(base)} {k: String, c: Int => t: String}`, createTextIndex(textsOf(base))]
@@ -76,7 +76,7 @@ export const mergeTables = (before: Definition | undefined, wanted: TableDefinit
     columns: Object.fromEntries(columns),
     text: texts,
     ...(due && { textDue: true }),
-    slots: assignSlots(before?.slots, indexedPaths(wanted), before === undefined),
+    slots: assignSlots(before?.slots, indexedPaths(wanted)),
   }
 }
 

@@ -19,7 +19,7 @@ import { createTextIndex } from '../text.js'
 export interface Collection {
   readonly dimensions: number
   readonly metric: Metric
-  readonly slots: Slots
+  readonly slots: Slots | undefined
   /** `{k, o => v, d, t, m, slots}`: key, ordinal, version, document's id, text, metadata */
   readonly records: string
   /** `{k, o => x}`, with the index `i`; apart from the records, so that what reads those reads no vectors */
@@ -37,7 +37,7 @@ export const relationsOf = (base: string): Pick<Collection, 'records' | 'vectors
 export const collectionOf = ({ base, definition }: Space): Collection => ({
   dimensions: definition.dimensions ?? 0,
   metric: definition.metric ?? 'cosine',
-  slots: definition.slots ?? {},
+  slots: definition.slots,
   ...relationsOf(base),
 })
 
@@ -56,7 +56,7 @@ export const vectorLayout = ({ m, efConstruction }: CozoConfig['hnsw']): Layout 
     const { records, vectors, texts } = relationsOf(base)
     const index = `{dim: ${dimensions}, dtype: F32, fields: [x], distance: ${distances[metric].option}, m: ${m}, ef_construction: ${efConstruction}}`
     return [
-      `:create ${records} {k: String, o: Int => v: String, d: String, t: String?, m: String, ${slotColumns}}`,
+      `:create ${records} {k: String, o: Int => v: String, d: String, t: String?, m: String${slotColumns(slots)}}`,
       ...createIndexes(records, slots, keys),
       `:create ${vectors} {k: String, o: Int => x: <F32; ${dimensions}>}`,
       ...(isIndexed(metric) ? [`::hnsw create ${vectors}:i ${index}`] : []),
@@ -85,7 +85,7 @@ export const mergeCollections = (before: Definition | undefined, wanted: Collect
     dimensions,
     metric,
     ...(Object.keys(all).length > 0 && { fields: all }),
-    slots: assignSlots(before?.slots, all, before === undefined),
+    slots: assignSlots(before?.slots, all),
   }
 }
 
