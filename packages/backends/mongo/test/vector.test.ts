@@ -187,7 +187,8 @@ describe.skipIf(!canSearch)(canSearch ? 'vectors' : notRun, () => {
     expect(await vector.query({ scope, vector: near, topK: 1 })).toHaveLength(1)
   })
 
-  it('are not taken to be none where somebody has removed the index', async () => {
+  it('are not taken to be none where somebody has removed the index', async (context) => {
+    if (!target.emulator) context.skip('a server removes an index in its own time')
     const backend = await openVectors()
     const vector = await ensure(backend)
     await vector.upsert({ scope, records: [record('a')] })
