@@ -14,7 +14,15 @@ import type { Db, MongoClient } from 'mongodb'
 import { type Abilities, type Access, type ReadSettings, Transaction, type WriteSettings } from './access.js'
 import type { MongoConfig } from './config.js'
 import { type ErrorContext, isNative, toVeritasError } from './errors.js'
-import { clientOptions, describeProduct, hasText, hasTransactions, hostsOf, requireVectorSearch } from './server.js'
+import {
+  clientOptions,
+  describeProduct,
+  hasText,
+  hasTransactions,
+  hostsOf,
+  refuseOldServer,
+  requireVectorSearch,
+} from './server.js'
 
 const reads: ReadonlySet<string> = new Set([
   'get',
@@ -113,6 +121,7 @@ export class Connection implements Access {
       })
       const build = await db.command({ buildInfo: 1 })
       this.#product = describeProduct(build)
+      refuseOldServer(this.#product, this.hosts)
       this.#abilities = {
         transactions: this.#config.transactions !== 'off' && (await hasTransactions(client, db)),
         text: await hasText(db, this.#queryTimeoutMs),

@@ -143,7 +143,16 @@ const meaningOf = (error: unknown): Meaning => {
   const server = code === undefined ? undefined : serverCodes[code]
   if (server) return server
   if (has(error, 'syscall') && has(error, 'hostname')) return { code: 'CONNECTION' } // of the DNS
+  if (has(error, 'syscall') && has(error, 'path')) return { code: 'CONFIGURATION' } // a file of certificates
+  if (has(error, 'code') && /^ERR_OSSL_/.test(String(error.code))) return { code: 'CONFIGURATION' } // what is in it
   return { code: 'INTERNAL', interrupted: true }
+}
+
+/** Whether an error was caused by a certificate that is not trusted: Node's codes for what OpenSSL finds. */
+const isDistrust = (error: unknown, depth = 0): boolean => {
+  const code = has(error, 'code') ? String(error.code) : ''
+  if (/SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_(HAS_EXPIRED|UNTRUSTED)|TLS_CERT_ALTNAME/.test(code)) return true
+  return depth < 5 && has(error, 'cause') && isDistrust(error.cause, depth + 1)
 }
 
 /** A native error as a VeritasError; one that is a VeritasError already gets what it lacks. */
@@ -158,7 +167,7 @@ export const toVeritasError = (error: unknown, context: ErrorContext = {}): Veri
   const options: VeritasErrorOptions = {
     ...known,
     code,
-    message: atHost ? `MongoDB at ${hosts}: ${text}` : text,
+    message: `${atHost ? `MongoDB at ${hosts}: ` : ''}${text}${isDistrust(error) ? '; where its certificate is right, give the file of its authority as tlsCAFile' : ''}`,
     ...(write && interrupted && { outcome: 'unknown' as const }),
     ...(retryable !== undefined && { retryable }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),

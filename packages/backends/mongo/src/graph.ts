@@ -179,7 +179,7 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
         const graph = await graphOf(options)
         checkLimit(limit, 'limit')
         if (limit === 0) return []
-        const conditions = [...realOnly(options.placeholders), ...(label === undefined ? [] : [{ l: label }])]
+        const conditions = [...realOnly(options.placeholders), ...(label === undefined ? [] : [{ l: { $eq: label } }])]
         if (text !== undefined) return findText(graph, signal, text, conditionOf(filter, ...conditions), limit)
         const found = await readNodes(access, signal, graph.nodes, conditionOf(filter, ...conditions), limit)
         return found.map(toNode)

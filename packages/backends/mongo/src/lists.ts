@@ -9,10 +9,10 @@ export function* splitEvery<T>(items: readonly T[], size: number): Generator<rea
   for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size)
 }
 
-/** The condition on `_id` that documents with one of these keys meet. A single key has a way of its own in the server. */
-export const oneOf = (keys: readonly string[]): string | { readonly $in: readonly string[] } => {
+/** The condition on `_id` that documents with one of these keys meet. A single key has a way of its own in the server; what is no text cannot become an operator. */
+export const oneOf = (keys: readonly string[]): { readonly $eq: string } | { readonly $in: readonly string[] } => {
   const [first, ...others] = keys
-  return first !== undefined && others.length === 0 ? first : { $in: keys }
+  return first !== undefined && others.length === 0 ? { $eq: first } : { $in: keys }
 }
 
 /** What a cursor over at most `count` documents is told, so that the first answer holds them all: without it that has 101. */

@@ -66,13 +66,14 @@ export const runRaw = (
   signal: AbortSignal | undefined,
   command: Document,
 ): Promise<readonly unknown[]> =>
-  access.read(signal, async ({ session }) => {
-    const options = { ...(session && { session }) }
+  access.read(signal, async ({ maxTimeMS, ...options }) => {
+    // The field that names the command stays the first.
+    const limited = { ...command, maxTimeMS: command.maxTimeMS ?? maxTimeMS }
     const [name] = Object.keys(command)
     if (name === 'find' || name === 'listIndexes' || name === 'aggregate')
       return access.db
-        .runCursorCommand(name === 'aggregate' ? { ...command, cursor: command.cursor ?? {} } : command, options)
+        .runCursorCommand(name === 'aggregate' ? { ...limited, cursor: command.cursor ?? {} } : limited, options)
         .toArray()
-    const reply = await access.db.command(command, options)
+    const reply = await access.db.command(limited, options)
     return Array.isArray(reply.values) ? reply.values : [reply]
   })

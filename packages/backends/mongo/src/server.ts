@@ -54,6 +54,15 @@ export const describeProduct = (build: Readonly<Record<string, unknown>>): Probe
   return { product: 'MongoDB', version }
 }
 
+/** @throws VeritasError CONFIGURATION for a MongoDB before 6.0: what edges are written and read with came with 5.2. */
+export const refuseOldServer = ({ product, version }: ProbeResult, hosts: string): void => {
+  if (product === 'MongoDB' && Number.parseInt(version, 10) < 6)
+    throw new VeritasError({
+      code: 'CONFIGURATION',
+      message: `MongoDB at ${hosts} is ${version}: this backend needs 6.0 or newer.`,
+    })
+}
+
 /** A transaction that reads nothing: a server that is no replica set refuses its first command. */
 export const hasTransactions = async (client: MongoClient, db: Db): Promise<boolean> => {
   const session = client.startSession()

@@ -1,30 +1,14 @@
-import { execFile } from 'node:child_process'
-import { createServer } from 'node:net'
-import { inspect, promisify } from 'node:util'
-import { VeritasError, validateConfig } from '@veritas-db/core/contract'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { inspect } from 'node:util'
+import { failureOf, runProgram, socketServer, tlsFront, unusedPort } from '@veritas-db/conformance/network'
+import { documentKey, validateConfig, version } from '@veritas-db/core/contract'
 import { MongoClient } from 'mongodb'
 import { afterAll, describe, expect, it } from 'vitest'
 import mongo from '../src/index.js'
-import { describeProduct, hostsOf } from '../src/server.js'
+import { describeProduct, hostsOf, refuseOldServer } from '../src/server.js'
 import { dropDatabase, open, testConfig, url } from './server.js'
-
-const failure = async (work: Promise<unknown>): Promise<VeritasError> => {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (!VeritasError.is(error)) throw new Error(`needs a VeritasError, got ${inspect(error)}`)
-  return error
-}
-
-const freePort = async (): Promise<number> => {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (typeof address !== 'object' || address === null) throw new Error('no port')
-  return address.port
-}
 
 describe('the configuration', () => {
   it('hides the connection string and passwords, wherever it is shown', async () => {
@@ -54,7 +38,7 @@ describe('the configuration', () => {
     { unknown: 1 },
     { client: {} },
   ])('refuses %j', async (options) => {
-    expect(await failure(validateConfig(mongo.config, options, 'mongo'))).toMatchObject({ code: 'CONFIGURATION' })
+    expect(await failureOf(validateConfig(mongo.config, options, 'mongo'))).toMatchObject({ code: 'CONFIGURATION' })
   })
 
   it('names hosts with their ports', () => {
@@ -86,13 +70,20 @@ it('says of what speaks the protocol which product it is', () => {
   expect(describeProduct({ version: '7.0.77', ferretdb: { version: 'v2' } })).toMatchObject({ product: 'FerretDB' })
 })
 
+it('refuses a MongoDB that lacks what edges are written with, and no other product', () => {
+  const product = (version: string, name = 'MongoDB') => ({ product: name, version })
+  for (const fine of [product('6.0.1'), product('10.1.0'), product('unknown'), product('0.7.0b3', 'SecantusDB')])
+    expect(() => refuseOldServer(fine, 'h:1')).not.toThrow()
+  expect(() => refuseOldServer(product('5.0.31'), 'h:1')).toThrow(/h:1 is 5\.0\.31.*6\.0/)
+})
+
 describe('a server that cannot be reached', () => {
   it('fails within the time allowed, naming host and port, and again at the next attempt', async () => {
-    const port = await freePort()
+    const port = await unusedPort()
     const backend = await open({ url: `mongodb://me:hunter2@127.0.0.1:${port}/`, connectTimeoutMs: 300 })
     for (let attempt = 0; attempt < 2; attempt++) {
       const start = performance.now()
-      const error = await failure(backend.connect())
+      const error = await failureOf(backend.connect())
       expect(performance.now() - start).toBeLessThan(3000)
       expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: true, backend: 'mongo' })
       expect(error.message).toContain(`127.0.0.1:${port}`)
@@ -102,25 +93,22 @@ describe('a server that cannot be reached', () => {
   })
 
   it('fails where a server accepts and says nothing', async () => {
-    const server = createServer(() => undefined)
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const address = server.address()
-    const port = typeof address === 'object' ? address?.port : undefined
-    const backend = await open({ url: `mongodb://127.0.0.1:${port}/`, connectTimeoutMs: 300 })
-    const error = await failure(backend.connect())
+    const server = await socketServer()
+    const backend = await open({ url: `mongodb://127.0.0.1:${server.port}/`, connectTimeoutMs: 300 })
+    const error = await failureOf(backend.connect())
     expect(error.code).toMatch(/CONNECTION|TIMEOUT/)
-    expect(error.message).toContain(`127.0.0.1:${port}`)
+    expect(error.message).toContain(`127.0.0.1:${server.port}`)
     await backend.close()
-    server.close()
+    await server.close()
   })
 
   it('refuses calls before connect and after close', async () => {
     const backend = await open({})
     const scope = { collection: 'c' }
-    expect(await failure(backend.roles.graph.count({ scope, of: 'nodes' }))).toMatchObject({ code: 'CONNECTION' })
+    expect(await failureOf(backend.roles.graph.count({ scope, of: 'nodes' }))).toMatchObject({ code: 'CONNECTION' })
     await backend.close()
-    expect(await failure(backend.connect())).toMatchObject({ code: 'CONNECTION', retryable: false })
-    expect(await failure(backend.probe())).toMatchObject({ code: 'CONNECTION', retryable: false })
+    expect(await failureOf(backend.connect())).toMatchObject({ code: 'CONNECTION', retryable: false })
+    expect(await failureOf(backend.probe())).toMatchObject({ code: 'CONNECTION', retryable: false })
   })
 })
 
@@ -140,7 +128,7 @@ describe.skipIf(!url)(url ? 'a connection' : 'a connection: not run, VERITAS_MON
 
   it('refuses credentials that the server does not know with AUTHENTICATION, and shows no password', async () => {
     const backend = await open({ ...config, username: 'nobody', password: 'hunter2-wrong', connectTimeoutMs: 2000 })
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error).toMatchObject({ code: 'AUTHENTICATION', retryable: false })
     expect(inspect(error, { depth: 8 })).not.toContain('hunter2')
     await backend.close()
@@ -156,10 +144,56 @@ describe.skipIf(!url)(url ? 'a connection' : 'a connection: not run, VERITAS_MON
       await backend.probe()
       await backend.close()
       console.log('closed')`
-    const options = { timeout: 15_000, cwd: new URL('..', import.meta.url) }
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], options)
-    expect(stdout).toBe('closed\n')
+    const end = await runProgram(program, { cwd: new URL('..', import.meta.url) })
+    expect(end).toEqual({ code: 0, output: 'closed\n' })
   }, 20_000)
+
+  it('TLS: with the authority of its certificate the server is written to and read, without it is refused', async () => {
+    const { host } = new URL((url ?? '').replace(/^mongodb/, 'http'))
+    const [name = '', port = '27017'] = host.split(':')
+    const front = await tlsFront({ host: name, port })
+    const folder = await mkdtemp(path.join(tmpdir(), 'veritas-mongo-'))
+    const tlsCAFile = path.join(folder, 'ca.pem')
+    await writeFile(tlsCAFile, front.ca)
+    const address = {
+      ...config,
+      url: `mongodb://127.0.0.1:${front.port}/?directConnection=true`,
+      connectTimeoutMs: 2000,
+    }
+    try {
+      const backend = await open({ ...address, tls: true, tlsCAFile })
+      await backend.connect()
+      const at = { scope: { collection: 'tls' }, table: 'rows' }
+      const { relational } = backend.roles
+      await relational.ensureTable({ ...at, columns: { n: { type: 'number' } } })
+      const row = { key: documentKey(at.scope, 'a'), documentId: 'a', version: version(1), values: { n: 1 } }
+      await relational.upsert({ ...at, records: [row] })
+      expect(await relational.get({ ...at, keys: [row.key] })).toEqual([row])
+      await backend.close()
+
+      const stranger = await open({ ...address, tls: true })
+      const error = await failureOf(stranger.connect())
+      expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied' })
+      expect(error.message).toContain(`127.0.0.1:${front.port}`)
+      expect(error.message).toContain('tlsCAFile')
+      await stranger.close()
+      // Without TLS nothing that the server says is understood.
+      const plain = await open(address)
+      expect((await failureOf(plain.connect())).code).toMatch(/CONNECTION|TIMEOUT/)
+      await plain.close()
+    } finally {
+      await front.close()
+      await rm(folder, { recursive: true })
+    }
+  }, 30_000)
+
+  it('says which file of certificates cannot be read', async () => {
+    const backend = await open({ ...config, tls: true, tlsCAFile: '/nowhere/ca.pem' })
+    const error = await failureOf(backend.connect())
+    expect(error).toMatchObject({ code: 'CONFIGURATION', retryable: false })
+    expect(error.message).toContain('/nowhere/ca.pem')
+    await backend.close()
+  })
 
   it('has transactions from the start where they are required, else once it is connected', async () => {
     const auto = await open(config)

@@ -4,6 +4,7 @@ import {
   type EdgeRecord,
   type Key,
   type NodeRecord,
+  VeritasError,
   validateConfig,
   version,
 } from '@veritas-db/core/contract'
@@ -85,6 +86,29 @@ describe.skipIf(!url)(url ? 'edges within their sources' : 'not run: VERITAS_MON
       await graph().upsertEdges({ scope, edges: [edge('x', 'x', 1, { properties })], mode })
       expect((await edgesOf('x'))[0]?.properties).toEqual(properties)
     }
+  })
+
+  it('takes no key, label or type for an operator or expression, whatever a caller without types passes', async () => {
+    await graph().upsertNodes({ scope, nodes: [node('o'), node('o-target')] })
+    await graph().upsertEdges({ scope, edges: [edge('o', 'o-target')] })
+    const operator: Key = JSON.parse('{"$gt":""}')
+    const findsNothing = async (work: Promise<readonly unknown[]>): Promise<void> => {
+      const found = await work.catch((error: unknown) => {
+        if (VeritasError.is(error, 'VALIDATION')) return []
+        throw error
+      })
+      expect(found).toEqual([])
+    }
+    await findsNothing(graph().getNodes({ scope, keys: [operator] }))
+    await findsNothing(graph().findNodes({ scope, label: operator, limit: 9 }))
+    for (const direction of ['out', 'in', 'both'] as const)
+      for (const start of [operator, '$_id' as Key]) {
+        await findsNothing(graph().neighbors({ scope, starts: [start], direction, limit: 9 }))
+        await findsNothing(graph().getEdges({ scope, keys: [start], direction }))
+      }
+    const types = { edgeTypes: ['$$edge.y', '$$this.y'], direction: 'out' } as const
+    expect(await graph().getEdges({ scope, keys: [key('o')], ...types })).toEqual([])
+    expect(await graph().neighbors({ scope, starts: [key('o')], ...types, limit: 9 })).toEqual([])
   })
 
   it('writers of one source at the same moment lose nothing of each other', async () => {

@@ -63,11 +63,11 @@ const adjacent = async (
 ): Promise<readonly StoredNode[]> => {
   const other = { _id: { $ne: start } }
   if (direction === 'in') {
-    const typed = edgeTypes && { e: { $elemMatch: { t: start, y: { $in: edgeTypes } } } }
-    return readNodes(access, signal, nodes, wanted(other, { a: start, ...typed }), limit)
+    const typed = edgeTypes && { e: { $elemMatch: { t: { $eq: start }, y: { $in: edgeTypes } } } }
+    return readNodes(access, signal, nodes, wanted(other, { a: { $eq: start }, ...typed }), limit)
   }
   const pipeline: Document[] = [
-    { $match: { _id: start } },
+    { $match: { _id: { $eq: start } } },
     { $project: { a: edgeTypes ? targetsAlong(edgeTypes) : 1 } },
     {
       $lookup: {

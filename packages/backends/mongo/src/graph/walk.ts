@@ -32,10 +32,10 @@ export const readEdgesOf = async (
   const seen = new Set<string>()
   for (const some of splitEvery([...new Set(keys)], keysAtOnce)) {
     throwIfAborted(signal)
-    const leaving = { $in: ['$_id', some] }
-    const entering = { $in: ['$$edge.t', some] }
+    const leaving = { $in: ['$_id', { $literal: some }] }
+    const entering = { $in: ['$$edge.t', { $literal: some }] }
     const touches = direction === 'out' ? [] : direction === 'in' ? [entering] : [{ $or: [leaving, entering] }]
-    const types = edgeTypes ? [{ $in: ['$$edge.y', edgeTypes] }] : []
+    const types = edgeTypes ? [{ $in: ['$$edge.y', { $literal: edgeTypes }] }] : []
     const from = { _id: { $in: some } }
     const to = { a: { $in: some } }
     const pipeline: Document[] = [
@@ -201,7 +201,9 @@ const readPath = async (
   steps: readonly { readonly source: string; readonly name: string }[],
 ): Promise<Path | null> => {
   const names = steps.map(({ name }) => name)
-  const e = { $filter: { input: { $ifNull: ['$e', []] }, as: 'edge', cond: { $in: ['$$edge.k', names] } } }
+  const e = {
+    $filter: { input: { $ifNull: ['$e', []] }, as: 'edge', cond: { $in: ['$$edge.k', { $literal: names }] } },
+  }
   const found = await access.read(signal, (settings) =>
     nodes
       .aggregate<StoredNode>([{ $match: { _id: { $in: keys } } }, { $project: { ...nodeFields, e } }], settings)
