@@ -1,6 +1,7 @@
 import type { FilterNode, Scalar } from '@veritas-db/core/contract'
 import { slotParameter, suits } from './filter.js'
 import type { Bindings } from './script.js'
+import type { Source } from './select.js'
 import { indexOf, ridesAlong, type Slot } from './slots.js'
 
 /** A way into a relation by the index over a slot: all that a filter matches is among what it gives, and the filter decides. */
@@ -11,39 +12,52 @@ export interface WayIn {
   readonly bound: readonly string[]
   /** Whether it looks for one value: what it gives is in order of key then. */
   readonly single: boolean
+  /** What is left of the filter to decide. */
+  readonly left: readonly FilterNode[]
 }
 
 /** Below all numbers: a bound that leaves out nulls, with which nothing can be compared. */
 const lowest = `to_float('${-Number.MAX_VALUE}')`
 
+/** The parts of a filter that must all be true. */
+export const partsOf = (filter: FilterNode | undefined): readonly FilterNode[] =>
+  filter === undefined ? [] : filter.op === 'and' ? filter.nodes : [filter]
+
 /**
- * The best way into a relation by the parts of a filter that must all be true: by one value, by one of several, or by a range.
- * Undefined where no index helps.
+ * The best way into a relation for a filter: by one value, by one of several, or by a range. Undefined where no index helps.
+ * `columns` are those of which it shall bind what the index holds.
  */
 export const wayIn = (
   filter: FilterNode | undefined,
-  slots: ReadonlyMap<string, Slot>,
-  relation: string,
-  keys: readonly string[],
-  columns: readonly string[],
+  { relation, keys, slots }: Source,
+  columns: (left: readonly FilterNode[]) => readonly string[],
   bindings: Bindings,
 ): WayIn | undefined => {
-  const parts = filter === undefined ? [] : filter.op === 'and' ? filter.nodes : [filter]
+  const parts = partsOf(filter)
   const found = one(parts, slots, bindings) ?? oneOf(parts, slots, bindings) ?? between(parts, slots, bindings)
   if (!found) return undefined
-  const { column, before = '', after = '', single } = found
-  const bound = columns.filter((other) => ridesAlong(other) && other !== column)
-  const entry = `*${indexOf(relation, column)}{${[column, ...keys, ...bound].join(', ')}}`
-  return { atoms: `${before}${entry}${after}`, bound: [column, ...bound], single }
+  const { column, value, before = '', after = '', decided } = found
+  const left = parts.filter((part) => part !== decided)
+  const riding = columns(left).filter((other) => ridesAlong(other) && other !== column)
+  const entry = [value === undefined ? column : `${column}: ${value}`, ...keys, ...riding].join(', ')
+  return {
+    atoms: `${before}*${indexOf(relation, column)}{${entry}}${after}`,
+    bound: value === undefined ? [column, ...riding] : riding,
+    single: value !== undefined,
+    left,
+  }
 }
 
 interface Found {
   readonly column: string
+  /** The one value that is looked for. */
+  readonly value?: string
   /** Atoms before that of the index, which bind the slot. */
   readonly before?: string
   /** Bounds of the slot. */
   readonly after?: string
-  readonly single: boolean
+  /** The part of the filter that is true of all that is found. */
+  readonly decided?: FilterNode
 }
 
 const one = (parts: readonly FilterNode[], slots: ReadonlyMap<string, Slot>, bindings: Bindings): Found | undefined => {
@@ -53,8 +67,7 @@ const one = (parts: readonly FilterNode[], slots: ReadonlyMap<string, Slot>, bin
     if (part.value === null || !suits(slot, part.value)) continue
     const value = slotParameter(part.value, bindings)
     // A whole number of JSON is none of the fractions that the slot holds: looked for by its bytes, it would not be found.
-    const before = `${slot.column} = ${slot.type === 'string' ? value : `to_float(${value})`}, `
-    return { column: slot.column, before, single: true }
+    return { column: slot.column, value: slot.type === 'string' ? value : `to_float(${value})`, decided: part }
   }
   return undefined
 }
@@ -69,10 +82,9 @@ const oneOf = (
     const slot = slots.get(part.path)
     if (!slot || !part.values.every((value) => suits(slot, value))) continue
     const { column, type } = slot
-    if (type === 'string')
-      return { column, before: `${column} in ${bindings.add([...new Set(part.values)])}, `, single: false }
+    if (type === 'string') return { column, before: `${column} in ${bindings.add([...new Set(part.values)])}, ` }
     const texts = new Set(part.values.map((value) => String(Number(value as Scalar))))
-    return { column, before: `text in ${bindings.add([...texts])}, ${column} = to_float(text), `, single: false }
+    return { column, before: `text in ${bindings.add([...texts])}, ${column} = to_float(text), ` }
   }
   return undefined
 }
@@ -86,7 +98,7 @@ const between = (
     const bounds = parts.flatMap((part) => ('path' in part && part.path === path ? boundsOf(part, slot, bindings) : []))
     if (bounds.length === 0) continue
     const least = `${slot.column} >= ${slot.type === 'string' ? "''" : lowest}`
-    return { column: slot.column, after: `, ${[least, ...bounds].join(', ')}`, single: false }
+    return { column: slot.column, after: `, ${[least, ...bounds].join(', ')}` }
   }
   return undefined
 }

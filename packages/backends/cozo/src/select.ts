@@ -1,7 +1,7 @@
 import type { FilterNode } from '@veritas-db/core/contract'
-import { compileFilter } from './filter.js'
-import { wayIn } from './narrow.js'
-import { type Bindings, block } from './script.js'
+import { type Conditions, compileFilter } from './filter.js'
+import { partsOf, type WayIn, wayIn } from './narrow.js'
+import { Bindings, block } from './script.js'
 import { indexOf, ridesAlong, type Slot } from './slots.js'
 
 /** A relation of records as queries see it. */
@@ -24,11 +24,23 @@ export interface Selection {
 /** So many entries of an index are read before records are read in order of key instead, until there are enough that match. */
 const FEW = 10_000
 
+/** How a query finds records: by an index where one helps, and conditions that decide. */
+const plan = (
+  source: Source,
+  filter: FilterNode | undefined,
+  bindings: Bindings,
+): { readonly way: WayIn | undefined; readonly conditions: Conditions } => {
+  const { slots } = source
+  const compiled = (parts: readonly FilterNode[], into: Bindings): Conditions =>
+    compileFilter({ op: 'and', nodes: parts }, into, slots)
+  const way = wayIn(filter, source, (left) => compiled(left, new Bindings()).columns, bindings)
+  return { way, conditions: compiled(way?.left ?? partsOf(filter), bindings) }
+}
+
 /** The body of a rule that gives all records which a filter matches, by an index where one helps. */
 export const matching = (source: Source, { filter, columns, more = '' }: Selection, bindings: Bindings): string => {
-  const { relation, keys, slots } = source
-  const conditions = compileFilter(filter, bindings, slots)
-  const way = wayIn(filter, slots, relation, keys, conditions.columns, bindings)
+  const { relation, keys } = source
+  const { way, conditions } = plan(source, filter, bindings)
   const needed = distinct([...columns, ...conditions.columns]).filter((column) => !way?.bound.includes(column))
   const records = `*${relation}{${[...keys, ...needed].join(', ')}}`
   // Where the index holds all that is asked for, the records need not be read.
@@ -52,9 +64,8 @@ export const inKeyOrder = (
   }: Selection & { readonly head: string; readonly after: string; readonly limit: number },
   bindings: Bindings,
 ): string => {
-  const { relation, keys, slots } = source
-  const conditions = compileFilter(filter, bindings, slots)
-  const way = wayIn(filter, slots, relation, keys, conditions.columns, bindings)
+  const { relation, keys } = source
+  const { way, conditions } = plan(source, filter, bindings)
   const all = distinct([...columns, ...conditions.columns])
   const query = (from: string, bound: readonly string[] = []): string => {
     const needed = all.filter((column) => !bound.includes(column))
@@ -82,8 +93,8 @@ export const inSlotOrder = (
   bindings: Bindings,
 ): string | undefined => {
   const { relation, keys, slots } = source
+  if (wayIn(filter, source, () => [], new Bindings())?.single) return undefined
   const conditions = compileFilter(filter, bindings, slots)
-  if (wayIn(filter, slots, relation, keys, [], bindings)?.single) return undefined
   const needed = distinct([...columns, ...conditions.columns])
   const inIndex = [slot, ...needed.filter((column) => ridesAlong(column) && column !== slot)]
   const left = needed.filter((column) => !inIndex.includes(column))

@@ -87,7 +87,8 @@ describe('compileFilter', () => {
 describe('wayIn', () => {
   const enter = (...nodes: readonly FilterNode[]): readonly [string | undefined, readonly unknown[]] => {
     const bindings = new Bindings()
-    const way = wayIn({ op: 'and', nodes }, slots, 't', ['k'], ['n0', 's0'], bindings)
+    const source = { relation: 't', keys: ['k'], slots }
+    const way = wayIn({ op: 'and', nodes }, source, () => ['n0', 's0'], bindings)
     return [way?.atoms, Object.values(bindings.values)]
   }
 
@@ -96,7 +97,7 @@ describe('wayIn', () => {
     const several: FilterNode = { op: 'in', path: 's', values: ['x', 'y', 'x'] }
     expect(enter(range)).toEqual([`*t:n0{n0, k}, n0 >= to_float('-1.7976931348623157e+308'), n0 > $p0`, [3]])
     expect(enter(range, several)).toEqual(['s0 in $p0, *t:s0{s0, k, n0}', [['x', 'y']]])
-    expect(enter(range, several, { op: 'eq', path: 'n', value: 2 })).toEqual(['n0 = to_float($p0), *t:n0{n0, k}', [2]])
+    expect(enter(range, several, { op: 'eq', path: 'n', value: 2 })).toEqual(['*t:n0{n0: to_float($p0), k}', [2]])
   })
 
   it('bounds texts by what they start with', () => {

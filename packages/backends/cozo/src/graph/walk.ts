@@ -12,7 +12,10 @@ export interface Way {
 
 const nodesAtOnce = 5000
 
-/** The atoms that lead from node `from` to node `to` along an edge: one where the way has a direction, else two. */
+/**
+ * The atoms that lead from node `from` to node `to` along an edge: one where the way has a direction, else two. They bind the edge's
+ * ordinal `o`, and its type `y` where that is not the only one.
+ */
 const stepsOf = (
   { edges }: Relations,
   { direction, edgeTypes }: Way,
@@ -21,11 +24,12 @@ const stepsOf = (
   bindings: Bindings,
 ): string[] => {
   // One type is a part of the key that is looked for.
-  const one = edgeTypes?.length === 1 ? `y = ${bindings.add(edgeTypes[0])}, ` : ''
+  const one = edgeTypes?.length === 1
+  const type = one ? `y: ${bindings.add(edgeTypes[0])}` : 'y'
   const types = edgeTypes && !one ? `, is_in(y, ${bindings.add(edgeTypes)})` : ''
   // Against the direction by the index over targets.
-  const out = `${one}*${edges}{s: ${from}, t: ${to}, y, o}${types}`
-  const back = `${one}*${edges}:r{t: ${from}, s: ${to}, y, o}${types}`
+  const out = `*${edges}{s: ${from}, t: ${to}, ${type}, o}${types}`
+  const back = `*${edges}:r{t: ${from}, s: ${to}, ${type}, o}${types}`
   return direction === 'out' ? [out] : direction === 'in' ? [back] : [out, back]
 }
 
@@ -108,8 +112,9 @@ export const findPath = async (
       throwIfAborted(signal)
       const bindings = new Bindings()
       const at = `at[m] <- ${bindings.add(some.map((key) => [key]))}`
+      const type = way.edgeTypes?.length === 1 ? `, y = ${bindings.add(way.edgeTypes[0])}` : ''
       const rules = stepsOf(relations, way, 'm', 'n', bindings).map(
-        (step, i) => `?[m, n, y, o, back] := at[m], ${step}, back = ${way.direction === 'in' || i === 1}`,
+        (step, i) => `?[m, n, y, o, back] := at[m], ${step}${type}, back = ${way.direction === 'in' || i === 1}`,
       )
       for (const [m, n, y, o, back] of await connection.read([at, ...rules].join('\n'), bindings.values, signal)) {
         const node = n as string
