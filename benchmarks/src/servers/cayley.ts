@@ -26,18 +26,23 @@ export const cayleyBench: ServerBench = {
 const name = (key: string): string => `<bench-raw:${key}>`
 const PROPERTIES = ['documentId', 'version', 'title', 'kind', 'year', 'open']
 
-/** A node's quads: one for each property, which is how Cayley is meant to be used. */
-const nodeQuads = ({ key, documentId, version, metadata }: Item): readonly string[] => {
+type Values = Readonly<Record<string, string>>
+
+const valuesOf = ({ documentId, version, metadata }: Item): Values => {
   const values: Record<string, unknown> = { documentId, version, ...metadata }
-  return PROPERTIES.map((property) => `${name(key)} <${property}> ${JSON.stringify(String(values[property]))} .`)
+  return Object.fromEntries(PROPERTIES.map((property) => [property, String(values[property])]))
 }
+
+/** A node's quads: one for each property, which is how Cayley is meant to be used. */
+const nodeQuads = (subject: string, values: Values): readonly string[] =>
+  PROPERTIES.map((property) => `${subject} <${property}> ${JSON.stringify(values[property])} .`)
 
 const edgeQuads = ({ key, targets }: Item): readonly string[] =>
   targets.map((target) => `${name(key)} <${EDGE_TYPE}> ${name(target)} .`)
 
 /**
- * By hand: quads in batches, properties as quads. It only adds: a node that changes would need its old quads deleted, which ours reads
- * for and this does not.
+ * By hand: quads in batches, properties as quads. Quads are only ever added or deleted: of nodes that are there already, those that change are read and
+ * go once the new ones are there. Edges are quads without a value of their own, of which one that is there already stays as it is.
  */
 function raw(client: Http): GraphContestant {
   const send = async (path: string, quads: readonly string[]): Promise<void> => {
@@ -48,6 +53,20 @@ function raw(client: Http): GraphContestant {
     return (JSON.parse(succeeded(answer)) as { result: Record<string, string>[] | null }).result ?? []
   }
   const saved = PROPERTIES.map((property) => `.Save('<${property}>', '${property}')`).join('')
+  const writeNodes = async (batch: readonly Item[]): Promise<void> => {
+    const names = JSON.stringify(batch.map(({ key }) => name(key)))
+    // A node that is not there is found so in one step; only of the others are all values read.
+    const one = `if (g.V(n).Out('<documentId>').ToArray().length) g.V(n)${saved}.ForEach(function (d) { g.emit(d); });`
+    const found = await query(`${names}.forEach(function (n) { ${one} });`)
+    const before = new Set(found.flatMap((values) => nodeQuads(values.id ?? '', values)))
+    const after = new Set(batch.flatMap((item) => nodeQuads(name(item.key), valuesOf(item))))
+    const [fresh, gone] = [
+      [...after].filter((quad) => !before.has(quad)),
+      [...before].filter((quad) => !after.has(quad)),
+    ]
+    if (fresh.length > 0) await send('/api/v2/write', fresh)
+    if (gone.length > 0) await send('/api/v2/delete', gone)
+  }
   let written: readonly string[] = []
   const clear = async (): Promise<void> => {
     for (const batch of batches(written, 5000)) await send('/api/v2/delete', batch)
@@ -56,9 +75,9 @@ function raw(client: Http): GraphContestant {
   return {
     reset: clear,
     async load(all) {
-      for (const batch of batches(all)) await send('/api/v2/write', batch.flatMap(nodeQuads))
+      for (const batch of batches(all)) await writeNodes(batch)
       for (const batch of batches(all)) await send('/api/v2/write', batch.flatMap(edgeQuads))
-      written = [...all.flatMap(nodeQuads), ...all.flatMap(edgeQuads)]
+      written = [...all.flatMap((item) => nodeQuads(name(item.key), valuesOf(item))), ...all.flatMap(edgeQuads)]
     },
     get: async ({ key }) => (await query(`g.V(${JSON.stringify(name(key))})${saved}.All()`))[0]?.documentId,
     async neighbors({ key }) {
