@@ -114,14 +114,20 @@ export interface ProgramEnd {
 /**
  * Runs a program (the text of an ES module) in a Node process of its own, to show that it ends by itself.
  * @param options.cwd where bare imports are looked up; default the working folder
- * @param options.timeoutMs after which the process is killed; default 15,000
+ * @param options.timeoutMs milliseconds after which the process is killed; default 15,000
  */
 export async function runProgram(
   program: string,
-  options: { readonly cwd?: string | URL; readonly timeoutMs?: number } = {},
+  options: {
+    readonly cwd?: string | URL
+    readonly timeoutMs?: number
+    /** Variables beside those of this process, such as NODE_EXTRA_CA_CERTS. */
+    readonly env?: Readonly<Record<string, string>>
+  } = {},
 ): Promise<ProgramEnd> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     ...(options.cwd !== undefined && { cwd: options.cwd }),
+    env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: options.timeoutMs ?? 15_000,
     killSignal: 'SIGKILL',

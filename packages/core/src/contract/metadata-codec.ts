@@ -34,7 +34,9 @@ function withMarkedDates(metadata: Metadata): Record<string, unknown> {
 
 /** The reverse of `encodeMetadata`. */
 export function decodeMetadata(text: string): Metadata {
-  return revive(JSON.parse(text)) as Metadata
+  const parsed: unknown = JSON.parse(text)
+  // Most metadata hold no date, and are what JSON says.
+  return (text.includes('"$date"') ? revive(parsed) : parsed) as Metadata
 }
 
 function revive(value: unknown): MetadataValue {

@@ -249,6 +249,13 @@ export function typeName(value: unknown): string {
   return typeof value
 }
 
+/** A scope as one text that no other scope has, for what a backend remembers of its collections. @throws VeritasError VALIDATION */
+export function scopeKey(scope: Scope): string {
+  checkScope(scope)
+  // Names hold no dots.
+  return `${scope.tenant ?? ''}.${scope.collection}.${scope.incarnation ?? 0}`
+}
+
 /**
  * A physical name for a collection that every database accepts and no two collections share: `prefix_readable_hash`, lower-case
  * letters, digits and `_`, a letter first, at most `maxLength` characters (24 at least); 16 of them are digits of SHA-256 over prefix and scope.

@@ -18,7 +18,7 @@ export interface CollectionInfo extends CollectionDefinition {
 
 export interface VectorQuery extends ReadOptions {
   readonly vector: Float32Array
-  /** How many matches, at most. Above `maxTopK`: VALIDATION. */
+  /** How many matches, at most: a whole number from 1 to `maxTopK`, else VALIDATION. */
   readonly topK: number
   readonly filter?: FilterNode
   /** What comes back beside keys and scores. Default nothing. */
