@@ -7,7 +7,12 @@ import { root, run, setup, tryRun } from './x.mjs'
 
 const args = process.argv.slice(2)
 const env = setup()
-run('turbo', ['run', 'build', '--output-logs=errors-only'], { env })
+// Of several servers those that are named; else everything.
+const named = args
+  .slice(args.indexOf('servers') + 1)
+  .filter((word) => existsSync(path.join(root, 'packages/backends', word)))
+const filters = args.includes('servers') ? named.map((name) => `--filter=@veritas-db/${name}`) : []
+run('turbo', ['run', 'build', '--output-logs=errors-only', ...filters], { env })
 
 const rivals = path.join(root, 'benchmarks', 'rivals')
 const wanted = readFileSync(path.join(rivals, 'package.json'), 'utf8')

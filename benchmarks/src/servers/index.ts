@@ -1,37 +1,26 @@
 import type { BenchOptions, Row } from '../measure.ts'
-import { arangoBench } from './arango.ts'
-import { cayleyBench } from './cayley.ts'
-import { chromaBench } from './chroma.ts'
-import { cozoBench } from './cozo.ts'
-import { hugegraphBench } from './hugegraph.ts'
-import { mongoBench } from './mongo.ts'
-import { neo4jBench } from './neo4j.ts'
-import { pineconeBench } from './pinecone.ts'
-import { postgresBench } from './postgres.ts'
-import { redisBench } from './redis.ts'
 import type { ServerBench } from './shape.ts'
-import { weaviateBench } from './weaviate.ts'
 
-/** All servers that can be measured, by the names that `npm run servers` has for them. */
-export const SERVERS: Readonly<Record<string, ServerBench>> = {
-  postgres: postgresBench,
-  mongo: mongoBench,
-  cozo: cozoBench,
-  chroma: chromaBench,
-  pinecone: pineconeBench,
-  weaviate: weaviateBench,
-  redis: redisBench,
-  neo4j: neo4jBench,
-  arango: arangoBench,
-  hugegraph: hugegraphBench,
-  cayley: cayleyBench,
+/** All servers that can be measured, by the names that `npm run servers` has for them. Loaded when asked for, since each brings its driver. */
+export const SERVERS: Readonly<Record<string, () => Promise<ServerBench>>> = {
+  postgres: async () => (await import('./postgres.ts')).postgresBench,
+  mongo: async () => (await import('./mongo.ts')).mongoBench,
+  cozo: async () => (await import('./cozo.ts')).cozoBench,
+  chroma: async () => (await import('./chroma.ts')).chromaBench,
+  pinecone: async () => (await import('./pinecone.ts')).pineconeBench,
+  weaviate: async () => (await import('./weaviate.ts')).weaviateBench,
+  redis: async () => (await import('./redis.ts')).redisBench,
+  neo4j: async () => (await import('./neo4j.ts')).neo4jBench,
+  arango: async () => (await import('./arango.ts')).arangoBench,
+  hugegraph: async () => (await import('./hugegraph.ts')).hugegraphBench,
+  cayley: async () => (await import('./cayley.ts')).cayleyBench,
 }
 
 /** Measures those of the named servers that run; all that run where none is named. */
 export async function servers(options: BenchOptions, names: readonly string[]): Promise<readonly Row[]> {
   const rows: Row[] = []
   for (const name of names.length > 0 ? names : Object.keys(SERVERS)) {
-    const bench = SERVERS[name]
+    const bench = await SERVERS[name]?.()
     const url = bench && process.env[bench.variable]
     if (!bench || !url) {
       console.error(
