@@ -50,13 +50,21 @@ const microseconds = (date: Date): bigint => {
   return BigInt(time - EPOCH_MS) * 1000n
 }
 
+/** Up to this length it is faster to write a text letter by letter than to have Node do it. */
+const SHORT = 48
+/** What a digit is worth; 16 for what is none. */
+const HEX = new Uint8Array(128).fill(16)
+for (const [value, digit] of [...'0123456789abcdef'].entries()) HEX[digit.charCodeAt(0)] = value
+
 /** A buffer that grows as it is written. */
 class Writer {
-  #buffer: Buffer
+  #bytes: Buffer
+  #view: DataView
   #at = 0
 
   constructor(bytes: number) {
-    this.#buffer = Buffer.allocUnsafe(Math.max(bytes, 64))
+    this.#bytes = Buffer.allocUnsafe(Math.max(bytes, 64))
+    this.#view = viewOf(this.#bytes)
   }
 
   get length(): number {
@@ -65,96 +73,146 @@ class Writer {
 
   /** What was written; the writer must not be used any more. */
   end(): Buffer {
-    return this.#buffer.subarray(0, this.#at)
+    return this.#bytes.subarray(0, this.#at)
   }
 
   #room(bytes: number): void {
     const needed = this.#at + bytes
-    if (needed <= this.#buffer.length) return
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2))
-    this.#buffer.copy(larger, 0, 0, this.#at)
-    this.#buffer = larger
+    if (needed <= this.#bytes.length) return
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2))
+    this.#bytes.copy(larger, 0, 0, this.#at)
+    this.#bytes = larger
+    this.#view = viewOf(larger)
   }
 
   int16(value: number): void {
     this.#room(2)
-    this.#at = this.#buffer.writeInt16BE(value, this.#at)
+    this.#view.setInt16(this.#at, value)
+    this.#at += 2
   }
   int32(value: number): void {
     this.#room(4)
-    this.#at = this.#buffer.writeInt32BE(value, this.#at)
-  }
-  uint32(value: number): void {
-    this.#room(4)
-    this.#at = this.#buffer.writeUInt32BE(value, this.#at)
+    this.#view.setInt32(this.#at, value)
+    this.#at += 4
   }
   byte(value: number): void {
     this.#room(1)
-    this.#at = this.#buffer.writeUInt8(value, this.#at)
+    this.#bytes[this.#at++] = value
+  }
+  bytes(value: Uint8Array): void {
+    this.#room(value.length)
+    this.#bytes.set(value, this.#at)
+    this.#at += value.length
   }
   text(value: string): void {
-    // The length comes first and is known last.
     this.#room(4 + value.length * 3)
-    const length = this.#buffer.write(value, this.#at + 4, 'utf8')
-    this.#buffer.writeInt32BE(length, this.#at)
-    this.#at += 4 + length
+    this.#text(value, 0)
   }
   jsonb(value: string): void {
     this.#room(5 + value.length * 3)
-    const length = this.#buffer.write(value, this.#at + 5, 'utf8')
-    this.#buffer.writeInt32BE(length + 1, this.#at)
-    this.#buffer[this.#at + 4] = JSONB_VERSION
-    this.#at += 5 + length
+    this.#bytes[this.#at + 4] = JSONB_VERSION
+    this.#text(value, 1)
+  }
+  /** The length comes first and is known last; `before` bytes of the value are there already. There must be room. */
+  #text(value: string, before: number): void {
+    const start = this.#at + 4 + before
+    const short = value.length <= SHORT ? this.#ascii(value, start) : -1
+    const length = before + (short >= 0 ? short : this.#bytes.write(value, start, 'utf8'))
+    this.#view.setInt32(this.#at, length)
+    this.#at += 4 + length
+  }
+  /** Writes a text of ASCII and gives its length; -1 for any other. */
+  #ascii(value: string, start: number): number {
+    const bytes = this.#bytes
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i)
+      if (code > 127) return -1
+      bytes[start + i] = code
+    }
+    return value.length
   }
   uuid(value: string): void {
     this.#room(20)
-    this.#buffer.writeInt32BE(16, this.#at)
-    if (this.#buffer.write(value, this.#at + 4, 16, 'hex') !== 16 || value.length !== 32)
-      throw invalid('key', 'needs 32 hexadecimal digits')
+    this.#view.setInt32(this.#at, 16)
+    const bytes = this.#bytes
+    const start = this.#at + 4
+    let codes = 0
+    let digits = 0
+    for (let i = 0; i < 16; i++) {
+      const high = value.charCodeAt(i * 2)
+      const low = value.charCodeAt(i * 2 + 1)
+      const upper = HEX[high & 127] as number
+      const lower = HEX[low & 127] as number
+      codes |= high | low
+      digits |= upper | lower
+      bytes[start + i] = (upper << 4) | lower
+    }
+    if (value.length !== 32 || codes > 127 || digits > 15) throw invalid('key', 'needs 32 hexadecimal digits')
     this.#at += 20
   }
-  float64(value: number): void {
+  int4(value: number): void {
     this.#room(8)
-    this.#at = this.#buffer.writeDoubleBE(value, this.#at)
+    this.#view.setInt32(this.#at, 4)
+    this.#view.setInt32(this.#at + 4, value)
+    this.#at += 8
   }
-  int64(value: bigint): void {
-    this.#room(8)
-    this.#at = this.#buffer.writeBigInt64BE(value, this.#at)
+  float8(value: number): void {
+    this.#room(12)
+    this.#view.setInt32(this.#at, 8)
+    this.#view.setFloat64(this.#at + 4, value)
+    this.#at += 12
+  }
+  bool(value: boolean): void {
+    this.#room(5)
+    this.#view.setInt32(this.#at, 1)
+    this.#bytes[this.#at + 4] = value ? 1 : 0
+    this.#at += 5
+  }
+  timestamptz(value: Date): void {
+    this.#room(12)
+    this.#view.setInt32(this.#at, 8)
+    this.#view.setBigInt64(this.#at + 4, microseconds(value))
+    this.#at += 12
   }
   vector(value: Float32Array): void {
     this.#room(8 + value.byteLength)
-    this.int32(4 + value.byteLength)
-    this.int16(value.length)
-    this.int16(0)
-    const bytes = this.#buffer.subarray(this.#at, this.#at + value.byteLength)
+    this.#view.setInt32(this.#at, 4 + value.byteLength)
+    this.#view.setInt16(this.#at + 4, value.length)
+    this.#view.setInt16(this.#at + 6, 0)
+    this.#at += 8
+    const bytes = this.#bytes.subarray(this.#at, this.#at + value.byteLength)
     bytes.set(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
     bytes.swap32()
     this.#at += value.byteLength
   }
+
+  /** The value of a column in a row, its length first; null has the length -1. */
+  cell({ type, values }: Column, row: number): void {
+    const value = values[row] ?? null
+    if (value === null) return this.int32(-1)
+    // Value and type come from the same column, which the type of a union of columns cannot say.
+    switch (type) {
+      case 'uuid':
+        return this.uuid(value as string)
+      case 'text':
+        return this.text(value as string)
+      case 'int4':
+        return this.int4(value as number)
+      case 'float8':
+        return this.float8(value as number)
+      case 'bool':
+        return this.bool(value as boolean)
+      case 'timestamptz':
+        return this.timestamptz(value as Date)
+      case 'jsonb':
+        return this.jsonb(value as string)
+      case 'vector':
+        return this.vector(value as Float32Array)
+    }
+  }
 }
 
-const WRITE: { readonly [T in WireType]: (writer: Writer, value: WireTypes[T]) => void } = {
-  uuid: (w, value) => w.uuid(value),
-  text: (w, value) => w.text(value),
-  int4: (w, value) => {
-    w.int32(4)
-    w.int32(value)
-  },
-  float8: (w, value) => {
-    w.int32(8)
-    w.float64(value)
-  },
-  bool: (w, value) => {
-    w.int32(1)
-    w.byte(value ? 1 : 0)
-  },
-  timestamptz: (w, value) => {
-    w.int32(8)
-    w.int64(microseconds(value))
-  },
-  jsonb: (w, value) => w.jsonb(value),
-  vector: (w, value) => w.vector(value),
-}
+const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 
 /** A guess at the bytes of a batch, so that its buffer seldom grows. */
 const bytesOf = (column: Column): number => {
@@ -164,29 +222,17 @@ const bytesOf = (column: Column): number => {
   return Math.ceil(one * column.values.length)
 }
 
-const cell = (column: Column): ((writer: Writer, row: number) => void) => {
-  // Value and writer come from the same column, which the type of a union of columns cannot say.
-  const write = WRITE[column.type] as (writer: Writer, value: unknown) => void
-  const { values } = column
-  return (writer, row) => {
-    const value = values[row]
-    if (value === null || value === undefined) writer.int32(-1)
-    else write(writer, value)
-  }
-}
-
 /** One parameter that holds a whole column, as an array of its type. `typeId` is the object id of the elements' type. */
 export const encodeArray = (column: Column, typeId: number): Buffer => {
   const { values } = column
   const writer = new Writer(24 + bytesOf(column))
   writer.int32(values.length === 0 ? 0 : 1)
-  writer.int32(values.some((value) => value === null) ? 1 : 0)
-  writer.uint32(typeId)
+  writer.int32(values.includes(null) ? 1 : 0)
+  writer.int32(typeId)
   if (values.length === 0) return writer.end()
   writer.int32(values.length)
   writer.int32(1)
-  const write = cell(column)
-  for (let row = 0; row < values.length; row++) write(writer, row)
+  for (let row = 0; row < values.length; row++) writer.cell(column, row)
   return writer.end()
 }
 
@@ -199,20 +245,19 @@ export const intArray = (values: readonly number[]): Buffer =>
 
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
 
-/** Bytes of one piece of a COPY: while the server takes one, the next is encoded. */
+/** Bytes of one piece of a COPY: while the server works on one, the next is encoded. */
 const CHUNK_BYTES = 256 * 1024
 
 /** A batch as the input of `COPY … FROM STDIN (FORMAT binary)`, its columns in their order, piece by piece. */
 export function* encodeCopy(columns: readonly Column[]): Generator<Buffer> {
   const rows = columns[0]?.values.length ?? 0
-  const cells = columns.map(cell)
   let writer = new Writer(CHUNK_BYTES)
-  for (const byte of SIGNATURE) writer.byte(byte)
+  writer.bytes(SIGNATURE)
   writer.int32(0)
   writer.int32(0)
   for (let row = 0; row < rows; row++) {
-    writer.int16(cells.length)
-    for (const write of cells) write(writer, row)
+    writer.int16(columns.length)
+    for (const column of columns) writer.cell(column, row)
     if (writer.length < CHUNK_BYTES - 4096) continue
     yield writer.end()
     writer = new Writer(CHUNK_BYTES)

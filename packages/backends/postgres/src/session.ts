@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto'
-import { once } from 'node:events'
 import { finished } from 'node:stream/promises'
 import { abortError, throwIfAborted, untilAborted, VeritasError } from '@veritas-db/core/contract'
 import type { CustomTypesConfig, PoolClient, QueryConfig } from 'pg'
@@ -169,7 +168,7 @@ export class Session {
     end.catch(() => undefined)
     for (const chunk of input) {
       if (failed || this.link.broken) break
-      if (!stream.write(chunk)) await Promise.race([once(stream, 'drain'), end])
+      if (!stream.write(chunk)) await Promise.race([new Promise((resolve) => stream.once('drain', resolve)), end])
     }
     if (!failed && !this.link.broken) stream.end()
     await end

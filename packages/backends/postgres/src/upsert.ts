@@ -86,9 +86,29 @@ export const upsertRecords = async <R extends { readonly version: Version }>(
   return unique ? unique.outcomes(answers) : answers
 }
 
-/** The places of texts, in the order of the texts. */
-const inOrder = (texts: readonly string[]): number[] =>
-  texts.map((_, i) => i).sort((a, b) => ((texts[a] as string) < (texts[b] as string) ? -1 : 1))
+/** More than any batch has records. */
+const PLACES = 2 ** 21
+
+/**
+ * The places of identities, in their order. By the first digits of their keys, as numbers, which is several times faster
+ * than by texts; where those are the same, by the texts.
+ */
+const inOrder = (identities: readonly string[]): readonly number[] => {
+  const startOf = (identity: string | undefined): number => Number.parseInt((identity as string).slice(0, 8), 16)
+  const marks = Float64Array.from(identities, (identity, i) => startOf(identity) * PLACES + i).sort()
+  const places = Array.from(marks, (mark) => mark % PLACES)
+  const isLike = (at: number): boolean =>
+    Math.floor((marks[at] as number) / PLACES) === Math.floor((marks[at - 1] as number) / PLACES)
+  for (let start = 0, end = 1; start < places.length; start = end++) {
+    while (end < places.length && isLike(end)) end++
+    if (end - start < 2) continue
+    const alike = places
+      .slice(start, end)
+      .sort((a, b) => ((identities[a] as string) < (identities[b] as string) ? -1 : 1))
+    for (const [i, place] of alike.entries()) places[start + i] = place
+  }
+  return places
+}
 
 /** Does `work` for pieces of `items` within limits; several are one transaction. */
 const piecewise = async <T>(

@@ -19,6 +19,31 @@ describe('binary formats', () => {
     expect(bytes.subarray(19).toString('hex')).toBe(['0001', '00000001', '01', 'ffff'].join(''))
   })
 
+  it('refuses a key that is none', () => {
+    const good = '00112233445566778899aabbccddeeff'
+    const uuid = (value: string): Buffer => encodeArray({ name: 'a', type: 'uuid', values: [value] }, TYPE_IDS.uuid)
+    expect(uuid(good).toString('hex').slice(-32)).toBe(good)
+    const bad = ['', good.slice(1), `${good}0`, good.replace('f', 'g'), good.replace('3', '\u0133'), good.toUpperCase()]
+    for (const key of bad) expect(() => uuid(key), key).toThrow('32 hexadecimal digits')
+  })
+
+  it('writes short and long texts of any alphabet alike', () => {
+    for (const text of [
+      '',
+      'plain',
+      'é',
+      'short é',
+      'x'.repeat(48),
+      'x'.repeat(49),
+      'ü'.repeat(48),
+      '\u{1f600}'.repeat(9),
+    ]) {
+      const bytes = encodeArray({ name: 'a', type: 'text', values: [text] }, TYPE_IDS.text)
+      expect(bytes.readInt32BE(20)).toBe(Buffer.byteLength(text))
+      expect(bytes.subarray(24).toString('utf8')).toBe(text)
+    }
+  })
+
   it('gives a vector back as it was, also a part of a larger array', () => {
     const vector = Float32Array.of(0, 1.5, -0.1, 3e38, 1e-40, -0).subarray(1)
     expect(decodeVector(`\\x${encodeVector(vector).toString('hex')}`)).toEqual(vector)

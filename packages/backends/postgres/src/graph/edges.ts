@@ -44,11 +44,11 @@ const absent = (end: 'source' | 'target', key: string): Outcome => ({
 const missingAmong = async (
   session: Session,
   { nodes }: GraphTables,
-  keys: readonly string[],
+  keys: ReadonlySet<string>,
 ): Promise<ReadonlySet<string>> => {
   const { rows } = await session.query(
     `SELECT k.key FROM unnest($1::uuid[]) AS k (key) WHERE NOT EXISTS (SELECT FROM ${nodes} n WHERE n.key = k.key)`,
-    [keysParameter(keys)],
+    [uuidArray([...keys])],
   )
   return new Set(rows.map((row) => toKey(row.key)))
 }
@@ -61,7 +61,8 @@ export const upsertEdges = async (
   mode: UpsertMode,
 ): Promise<readonly Outcome[]> => {
   await lockNodes(session, tables, 'shared')
-  const ends = edges.flatMap((edge) => [edge.source, edge.target])
+  const ends = new Set<string>()
+  for (const { source, target } of edges) ends.add(source).add(target)
   const missing = await missingAmong(session, tables, ends)
   const joined =
     missing.size === 0 ? edges : edges.filter((edge) => !missing.has(edge.source) && !missing.has(edge.target))
@@ -117,22 +118,24 @@ const replaceUnique = async (
     tables,
     sets.map((set) => set.source),
   )
-  const targets = sets.flatMap((set) => set.edges.map((edge) => edge.target))
+  const targets = new Set<string>()
+  for (const set of sets) for (const { target } of set.edges) targets.add(target)
   const missing = await missingAmong(session, tables, targets)
   const outcomes = sets.map((set): Outcome => {
-    const before = there.get(set.source)
-    if (before === undefined) return absent('source', set.source)
+    if (there.missing.has(set.source)) return absent('source', set.source)
     const end = set.edges.find((edge) => missing.has(edge.target))
     if (end) return absent('target', end.target)
-    return set.version < before.version ? STALE : APPLIED
+    return set.version < (there.versions.get(set.source) ?? '') ? STALE : APPLIED
   })
   const applied = sets.filter((_, i) => outcomes[i] === APPLIED)
-  const replaced = applied.filter((set) => there.get(set.source)?.edges)
+  const replaced = applied.filter((set) => there.withEdges.has(set.source))
   if (replaced.length > 0)
     await session.query(`DELETE FROM ${tables.edges} WHERE source = ANY($1::uuid[])`, [
       keysParameter(replaced.map((set) => set.source)),
     ])
-  const edges = applied.flatMap((set) => set.edges.map((edge) => ({ ...edge, version: set.version })))
+  const edges = applied.flatMap(({ edges: own, version }) =>
+    own.map((edge) => (edge.version === version ? edge : { ...edge, version })),
+  )
   await write(session, tables, edges, 'replace', true)
   await keepVersions(
     session,
@@ -142,39 +145,41 @@ const replaceUnique = async (
   return outcomes
 }
 
-/** What a source has: the version of its edges, '' where it never had any, and whether it has some now. */
-interface SourceState {
-  version: string
-  edges: boolean
+/** What there is of some sources. */
+interface Sources {
+  readonly missing: ReadonlySet<string>
+  /** The version of their edges, of those that have or had some. */
+  readonly versions: ReadonlyMap<string, string>
+  readonly withEdges: ReadonlySet<string>
 }
 
 /** Keeps others from replacing the same edges. */
-const lockSources = async (
-  session: Session,
-  { nodes, edges }: GraphTables,
-  sources: readonly Key[],
-): Promise<ReadonlyMap<string, Readonly<SourceState>>> => {
-  const { rows: locked } = await session.query(
-    `SELECT key, edges_version FROM ${nodes} WHERE key = ANY($1::uuid[]) ORDER BY key FOR NO KEY UPDATE`,
-    [keysParameter(sources)],
+const lockSources = async (session: Session, { nodes, edges }: GraphTables, keys: readonly Key[]): Promise<Sources> => {
+  const sources = keysParameter(keys)
+  // Answers with those that are special alone: usually none.
+  const { rows: special } = await session.query(
+    `WITH there AS MATERIALIZED (SELECT key, edges_version FROM ${nodes} WHERE key = ANY($1::uuid[]) ORDER BY key FOR NO KEY UPDATE)
+     SELECT k.key, there.edges_version FROM unnest($1::uuid[]) AS k (key) LEFT JOIN there ON there.key = k.key
+     WHERE there.key IS NULL OR there.edges_version IS NOT NULL`,
+    [sources],
   )
-  const states = new Map<string, SourceState>()
-  for (const row of locked)
-    states.set(toKey(row.key), { version: (row.edges_version as string | null) ?? '', edges: false })
+  const missing = new Set<string>()
+  const versions = new Map<string, string>()
+  for (const { key, edges_version: version } of special)
+    if (version === null) missing.add(toKey(key))
+    else versions.set(toKey(key), version as string)
   // A statement of its own: it sees what was committed while the lock was waited for.
   const { rows } = await session.query(
     `SELECT source, max(version) AS version FROM ${edges} WHERE source = ANY($1::uuid[]) GROUP BY source`,
-    [keysParameter(sources)],
+    [sources],
   )
+  const withEdges = new Set<string>()
   for (const row of rows) {
-    const source = toKey(row.source)
-    const version = row.version as string
-    const state = states.get(source)
-    if (!state) continue
-    state.edges = true
-    if (version > state.version) state.version = version
+    const [source, version] = [toKey(row.source), row.version as string]
+    withEdges.add(source)
+    if (version > (versions.get(source) ?? '')) versions.set(source, version)
   }
-  return states
+  return { missing, versions, withEdges }
 }
 
 /** An empty set has no edge that carries its version: the source keeps it, so that an older set that comes late is stale. */
