@@ -42,6 +42,8 @@ import { type Found, fieldsOf, found, getRows, IDS_A_REQUEST, type Include, type
 /** Records that one delete by condition removes, so that it stays within the time of a call's batch. */
 const DELETE_A_REQUEST = 5000
 const MAX_TOP_K = 10_000
+/** Records of one page of a scan, whatever is asked for: they come with vectors and texts, in one answer. */
+const PAGE = 5000
 
 /** Chroma as a vector store. */
 export class ChromaVector implements VectorRole {
@@ -205,10 +207,11 @@ export class ChromaVector implements VectorRole {
   scan(options: ScanOptions & { readonly fields: 'keys' }): Promise<Page<RecordHead>>
   scan(options: ScanOptions & { readonly fields?: 'all' }): Promise<Page<VectorRecord>>
   async scan(options: ScanOptions & { readonly fields?: 'keys' | 'all' }): Promise<Page<RecordHead | VectorRecord>> {
-    const { cursor = '0', limit = 1000, fields = 'all' } = options
+    const { cursor = '0', limit: wanted = 1000, fields = 'all' } = options
     return this.#on('scan', options, false, async (collection): Promise<Page<RecordHead | VectorRecord>> => {
       if (!/^\d{1,15}$/.test(cursor)) throw foreignCursor()
-      checkLimit(limit, 'limit', undefined, 1)
+      checkLimit(wanted, 'limit', undefined, 1)
+      const limit = Math.min(wanted, PAGE)
       const where = this.#compile(options.filter)
       if (where === false) return { records: [], cursor: null }
       const offset = Number(cursor)

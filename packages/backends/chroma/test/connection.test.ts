@@ -181,6 +181,18 @@ withServer(`with a server${reason}`, () => {
     await backend.close()
   })
 
+  it('a scan takes any limit', async () => {
+    const backend = await make({ url, prefix: 'pages' })
+    await backend.connect()
+    const { vector } = backend.roles
+    await vector.ensureCollection({ scope, dimensions: 2, metric: 'cosine' })
+    await vector.upsert({ scope, records: [record] })
+    const page = await vector.scan({ scope, limit: Number.MAX_SAFE_INTEGER })
+    expect(page).toMatchObject({ records: [{ documentId: 'a' }], cursor: null })
+    await vector.dropCollection({ scope })
+    await backend.close()
+  })
+
   it('a collection of somebody else is left alone', async () => {
     const { hostname, port } = new URL(url as string)
     const client = new ChromaClient({ host: hostname, port: Number(port) })

@@ -33,6 +33,8 @@ interface Query {
 const LIST_PAGE = 100
 /** Ids travel in the URL of a fetch, about 65 bytes each: this many fit into the 8 KB that any proxy takes. */
 const FETCH_IDS = 100
+/** Records of one page of a scan, whatever is asked for: a page is in memory as a whole. */
+const MAX_PAGE = 10_000
 /** The most matches of one query. */
 const MAX_MATCHES = 10_000
 const ANY: NativeFilter = { [KEY_FIELD]: { $exists: true } }
@@ -174,7 +176,8 @@ export class Reader {
     space: Space,
     options: { filter: NativeFilter | undefined; limit: number; keysOnly: boolean; cursor?: string },
   ): Promise<StoredPage> {
-    const { filter, limit, keysOnly, cursor } = options
+    const { filter, keysOnly, cursor } = options
+    const limit = Math.min(options.limit, MAX_PAGE)
     const mark = filter ? 'f' : 'l'
     if (cursor !== undefined && !cursor.startsWith(`${mark}:`)) throw foreignCursor()
     let token = cursor?.slice(2)
