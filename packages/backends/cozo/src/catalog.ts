@@ -131,52 +131,14 @@ export class Catalog {
     return rows.map((row) => spaceOf(row as Entry))
   }
 
-  /** Runs `read` with a space; once more with what it is now, where its relations turn out to be gone. `missing` is thrown where it is not there. */
-  async reading<T>(
-    space: Space,
-    missing: () => VeritasError,
-    signal: AbortSignal | undefined,
-    read: (space: Space) => Promise<T>,
-  ): Promise<T> {
-    try {
-      return await read(space)
-    } catch (error) {
-      if (!isAbsent(error)) throw error
-      const found = await this.find(space.name, signal, true)
-      if (!found) throw missing()
-      if (found.base === space.base) throw error
-      return read(found)
-    }
+  /** Where a call goes: a name, and the error where nothing is there. */
+  at(name: string, missing: () => VeritasError, signal: AbortSignal | undefined): Place {
+    return new Place(this, this.#connection, name, missing, signal)
   }
 
-  /**
-   * Runs a script that writes to a space, in a transaction that commits only if the space is still what the script was made for. Where
-   * another process has changed it, the script is made again: it would leave out what was declared since.
-   */
-  async writing(
-    space: Space,
-    missing: () => VeritasError,
-    signal: AbortSignal | undefined,
-    make: (space: Space) => Script,
-  ): Promise<Rows> {
-    for (let current = space, attempt = 1; ; attempt++) {
-      const { script, parameters } = make(current)
-      const guard = block(`?[${columns}] <- [$entry] :ensure ${this.#relation} {${fields}}`)
-      try {
-        return await this.#connection.write(
-          current.base,
-          `${guard}\n${script}`,
-          { ...parameters, entry: current.entry },
-          signal,
-        )
-      } catch (error) {
-        if ((!isChange(error) && !isAbsent(error)) || attempt >= mostAttempts) throw error
-        const found = await this.find(current.name, signal, true)
-        if (!found) throw missing()
-        if (isAbsent(error) && found.base === current.base) throw error
-        current = found
-      }
-    }
+  /** The statement that lets a transaction commit only if the entry `$entry` stays what it is. */
+  get guard(): string {
+    return block(`?[${columns}] <- [$entry] :ensure ${this.#relation} {${fields}}`)
   }
 
   /**
@@ -254,6 +216,74 @@ export class Catalog {
       } catch (error) {
         if (!isAbsent(error)) throw error
       }
+  }
+}
+
+/** A space for one call: as it is known here at first, and as it is where that turns out to be old. */
+export class Place {
+  readonly #catalog: Catalog
+  readonly #connection: Connection
+  readonly #name: string
+  readonly #missing: () => VeritasError
+  readonly #signal: AbortSignal | undefined
+
+  constructor(
+    catalog: Catalog,
+    connection: Connection,
+    name: string,
+    missing: () => VeritasError,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#catalog = catalog
+    this.#connection = connection
+    this.#name = name
+    this.#missing = missing
+    this.#signal = signal
+  }
+
+  /** The space; read anew where what is known does not suit. @throws VeritasError where it is not there */
+  async space(suits: (space: Space) => boolean = () => true): Promise<Space> {
+    const known = await this.#catalog.find(this.#name, this.#signal)
+    return known && suits(known) ? known : this.#fresh()
+  }
+
+  async #fresh(): Promise<Space> {
+    const found = await this.#catalog.find(this.#name, this.#signal, true)
+    if (!found) throw this.#missing()
+    return found
+  }
+
+  /** Runs `read` with the space; once more where it turns out to have been made anew. */
+  async read<T>(read: (space: Space) => Promise<T>, suits?: (space: Space) => boolean): Promise<T> {
+    const space = await this.space(suits)
+    try {
+      return await read(space)
+    } catch (error) {
+      if (!isAbsent(error)) throw error
+      const found = await this.#fresh()
+      if (found.base === space.base) throw error
+      return read(found)
+    }
+  }
+
+  /**
+   * Runs a script that writes, in a transaction that commits only if the space is still what the script was made for. Where another
+   * process has changed it, the script is made again: it would leave out what was declared since.
+   */
+  async write(make: (space: Space) => Script): Promise<Rows> {
+    let space = await this.space()
+    for (let attempt = 1; ; attempt++) {
+      const { script, parameters } = make(space)
+      const guarded = `${this.#catalog.guard}\n${script}`
+      try {
+        return await this.#connection.write(space.base, guarded, { ...parameters, entry: space.entry }, this.#signal)
+      } catch (error) {
+        if ((!isChange(error) && !isAbsent(error)) || attempt >= mostAttempts) throw error
+        const found = await this.#fresh()
+        if (isAbsent(error) && found.base === space.base) throw error
+        space = found
+      }
+    }
   }
 }
 

@@ -34,6 +34,8 @@ interface Meaning {
   /** The connection broke under way: a write may have been applied. */
   readonly inFlight?: boolean
   readonly retryable?: boolean
+  /** What to do about it. */
+  readonly hint?: string
 }
 
 /** Codes of the server's own errors, by their beginning. */
@@ -96,8 +98,21 @@ const ofTransport = (error: Error): Meaning => {
     error.errors.every((e) => e instanceof Error && ofTransport(e).code === 'CONNECTION')
   )
     return { code: 'CONNECTION' }
-  if (/certificate|self.signed|SSL|TLS|ERR_TLS/i.test(`${code} ${error.message}`))
-    return { code: 'CONNECTION', retryable: false }
+  const told = `${code} ${error.message}`
+  if (/certificate|self.signed|CERT_|unable to verify/i.test(told))
+    return {
+      code: 'CONNECTION',
+      retryable: false,
+      hint: 'give the certificate of its authority as tls.ca, or set tls.rejectUnauthorized to false where anybody may answer',
+    }
+  if (/SSL|TLS/.test(told))
+    return { code: 'CONNECTION', retryable: false, hint: 'does it speak TLS, as the url says with https:?' }
+  if (error.name === 'HTTPParserError')
+    return {
+      code: 'CONNECTION',
+      retryable: false,
+      hint: 'what answers there is no HTTP; with TLS, the url starts with https:',
+    }
   return { code: 'INTERNAL', inFlight: true }
 }
 
@@ -121,7 +136,7 @@ export const toVeritasError = (error: unknown, context: ErrorContext = {}): Veri
   return new VeritasError({
     ...known,
     code: meaning.code,
-    message: `CozoDB${target === undefined ? '' : ` at ${target}`}: ${text}${status}`,
+    message: `CozoDB${target === undefined ? '' : ` at ${target}`}: ${text}${status}${meaning.hint === undefined ? '' : `: ${meaning.hint}`}`,
     cause: error,
     ...(write && meaning.inFlight && { outcome: 'unknown' as const }),
     ...(meaning.retryable !== undefined && { retryable: meaning.retryable }),

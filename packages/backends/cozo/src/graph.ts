@@ -19,11 +19,10 @@ import {
   type ScopedOptions,
   textAt,
   throwIfAborted,
-  type VeritasError,
 } from '@veritas-db/core/contract'
 import { keysAtOnce, limits, splitEvery, writeBatches } from './batches.js'
-import type { Catalog, Space } from './catalog.js'
-import type { Connection } from './connection.js'
+import type { Catalog, Place, Space } from './catalog.js'
+import type { Connection, Rows } from './connection.js'
 import { missing } from './errors.js'
 import { complete } from './fill.js'
 import { compileFilter } from './filter.js'
@@ -44,6 +43,7 @@ import {
 import { deleteScript, prepare, upsertScript } from './graph/nodes.js'
 import { findPath, readEdges, stepsFrom, walkRules } from './graph/walk.js'
 import { rawLanguage, runRaw } from './raw.js'
+import { type Prepared, sizeOf } from './records.js'
 import { Bindings } from './script.js'
 import { inKeyOrder } from './select.js'
 import { hitRules, wordsOf } from './text.js'
@@ -74,14 +74,8 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
   const call = <T>(operation: string, options: ScopedOptions, work: () => Promise<T>): Promise<T> =>
     connection.call('graph', operation, options, work)
 
-  const absent = ({ scope }: ScopedOptions): VeritasError =>
-    missing(`The graph of "${scope.collection}"`, 'ensureSchema')
-
-  const graphOf = async (options: ScopedOptions): Promise<Space> => {
-    const space = await catalog.find(catalog.graph(options.scope), options.signal)
-    if (!space) throw absent(options)
-    return space
-  }
+  const placeOf = ({ scope, signal }: ScopedOptions): Place =>
+    catalog.at(catalog.graph(scope), () => missing(`The graph of "${scope.collection}"`, 'ensureSchema'), signal)
 
   /** A call on a graph that may be run again where the graph was made anew since the catalogue was read. */
   const using = <T>(
@@ -89,14 +83,7 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
     options: ScopedOptions,
     work: (relations: Relations, space: Space) => Promise<T>,
   ): Promise<T> =>
-    call(operation, options, async () =>
-      catalog.reading(
-        await graphOf(options),
-        () => absent(options),
-        options.signal,
-        (space) => work(relationsOf(space.base), space),
-      ),
-    )
+    call(operation, options, async () => placeOf(options).read((space) => work(relationsOf(space.base), space)))
 
   const scanNodes = ((options: ScanOptions & { readonly fields?: 'keys' | 'all' }) =>
     using('scanNodes', options, async (_, space) => {
@@ -136,25 +123,13 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
     upsertNodes: (options) =>
       call('upsertNodes', options, async () => {
         const { nodes, mode = 'replace', signal } = options
-        const space = await graphOf(options)
+        const place = placeOf(options)
+        await place.space()
         refuseMistakes(nodes, checkNode)
-        const outcomes = await writeBatches(
-          nodes.map(prepare),
-          ({ node }) => node.key,
-          mode,
-          { limits, of: ({ text }) => 300 + 2 * Buffer.byteLength(text) },
-          signal,
-          async (batch) => {
-            const stale = await catalog.writing(
-              space,
-              () => absent(options),
-              signal,
-              (now) => upsertScript(now, batch, mode),
-            )
-            return new Set(mode === 'replace' ? [] : stale.map(([key]) => key as string))
-          },
-        )
-        return { outcomes }
+        const size = { limits, of: sizeOf }
+        const write = (batch: readonly Prepared[]): Promise<Rows> =>
+          place.write((now) => upsertScript(now, batch, mode))
+        return { outcomes: await writeBatches(nodes.map(prepare), ({ key }) => key, mode, size, signal, write) }
       }),
 
     upsertEdges: (options) =>
@@ -214,19 +189,14 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
     deleteNodes: (options) =>
       call('deleteNodes', options, async () => {
         const { versionBelow, signal } = options
-        const space = await graphOf(options)
+        const place = placeOf(options)
         let deleted = 0
         for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce)) {
           throwIfAborted(signal)
-          const [row] = await catalog.writing(
-            space,
-            () => absent(options),
-            signal,
-            ({ base, definition }) => ({
-              script: deleteScript(relationsOf(base), versionBelow !== undefined, (definition.text ?? []).length > 0),
-              parameters: { keys, ...(versionBelow !== undefined && { below: versionBelow }) },
-            }),
-          )
+          const [row] = await place.write(({ base, definition }) => ({
+            script: deleteScript(relationsOf(base), versionBelow !== undefined, (definition.text ?? []).length > 0),
+            parameters: { keys, ...(versionBelow !== undefined && { below: versionBelow }) },
+          }))
           deleted += Number(row?.[0] ?? 0)
         }
         return { deleted }
@@ -312,7 +282,7 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
           options.parameters,
           async (name) => {
             const relation = relationNamed(name)
-            return relationsOf((await graphOf(options)).base)[relation]
+            return relationsOf((await placeOf(options).space()).base)[relation]
           },
           options.signal,
         ),

@@ -18,16 +18,16 @@ import {
   type TableOptions,
   textAt,
   throwIfAborted,
-  type VeritasError,
   type Version,
 } from '@veritas-db/core/contract'
 import { keysAtOnce, limits, splitEvery, writeBatches } from './batches.js'
-import type { Catalog, Space } from './catalog.js'
-import type { Connection } from './connection.js'
+import type { Catalog, Place, Space } from './catalog.js'
+import type { Connection, Rows } from './connection.js'
 import { missing, refuse } from './errors.js'
 import { complete } from './fill.js'
 import { compileFilter } from './filter.js'
 import { rawLanguage, runRaw } from './raw.js'
+import { type Prepared, sizeOf } from './records.js'
 import {
   checkDefinition,
   columnsOf,
@@ -99,20 +99,12 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
   const call = <T>(operation: string, options: Parameters<Connection['call']>[2], work: () => Promise<T>): Promise<T> =>
     connection.call('relational', operation, options, work)
 
-  const absent = ({ scope, table }: Pick<TableOptions, 'scope' | 'table'>): VeritasError =>
-    missing(`The table "${table}" of "${scope.collection}"`, 'ensureTable')
-
-  const tableOf = async (
-    options: Pick<TableOptions, 'scope' | 'table' | 'signal'>,
-    suits: (space: Space) => boolean = () => true,
-  ): Promise<Space> => {
-    const name = catalog.table(options.scope, options.table)
-    const known = await catalog.find(name, options.signal)
-    // A column may have been added by another process since the catalogue was read.
-    const space = known && !suits(known) ? await catalog.find(name, options.signal, true) : known
-    if (!space) throw absent(options)
-    return space
-  }
+  const placeOf = ({ scope, table, signal }: Pick<TableOptions, 'scope' | 'table' | 'signal'>): Place =>
+    catalog.at(
+      catalog.table(scope, table),
+      () => missing(`The table "${table}" of "${scope.collection}"`, 'ensureTable'),
+      signal,
+    )
 
   /** A call that reads a table. */
   const reading = <T>(
@@ -120,10 +112,7 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
     options: Pick<TableOptions, 'scope' | 'table' | 'signal'>,
     read: (space: Space) => Promise<T>,
     suits?: (space: Space) => boolean,
-  ): Promise<T> =>
-    call(operation, options, async () =>
-      catalog.reading(await tableOf(options, suits), () => absent(options), options.signal, read),
-    )
+  ): Promise<T> => call(operation, options, async () => placeOf(options).read(read, suits))
 
   const scan = ((
     options: ScanOptions & {
@@ -169,28 +158,17 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
     upsert: (options) =>
       call('upsert', options, async () => {
         const { signal, records, mode = 'replace' } = options
-        const space = await tableOf(options, (found) =>
+        const place = placeOf(options)
+        // A column may have been added by another process since the catalogue was read.
+        const space = await place.space((found) =>
           records.every((r) => Object.keys(r.values ?? {}).every((column) => Object.hasOwn(columnsOf(found), column))),
         )
         const columns = Object.fromEntries(Object.entries(columnsOf(space)).map(([column, type]) => [column, { type }]))
         refuseMistakes(records, (record) => checkRow(record, columns))
-        const outcomes = await writeBatches(
-          records.map(prepare),
-          ({ record }) => record.key,
-          mode,
-          { limits, of: ({ text }) => 300 + 2 * Buffer.byteLength(text) },
-          signal,
-          async (batch) => {
-            const stale = await catalog.writing(
-              space,
-              () => absent(options),
-              signal,
-              (now) => upsertScript(now, batch, mode),
-            )
-            return new Set(mode === 'replace' ? [] : stale.map(([key]) => key as string))
-          },
-        )
-        return { outcomes }
+        const size = { limits, of: sizeOf }
+        const write = (batch: readonly Prepared[]): Promise<Rows> =>
+          place.write((now) => upsertScript(now, batch, mode))
+        return { outcomes: await writeBatches(records.map(prepare), ({ key }) => key, mode, size, signal, write) }
       }),
 
     get: (options) =>
@@ -243,18 +221,13 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
 
     delete: (options) =>
       call('delete', options, async () => {
-        const space = await tableOf(options)
+        const place = placeOf(options)
         const remove = async (choose: (source: Space, bindings: Bindings) => string): Promise<number> => {
           throwIfAborted(options.signal)
-          const [row] = await catalog.writing(
-            space,
-            () => absent(options),
-            options.signal,
-            (now) => {
-              const bindings = new Bindings()
-              return { script: deleteScript(now, `gone[k] := ${choose(now, bindings)}`), parameters: bindings.values }
-            },
-          )
+          const [row] = await place.write((now) => {
+            const bindings = new Bindings()
+            return { script: deleteScript(now, `gone[k] := ${choose(now, bindings)}`), parameters: bindings.values }
+          })
           return Number(row?.[0] ?? 0)
         }
         if (!('keys' in options))
@@ -332,7 +305,7 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
           connection,
           options.query,
           options.parameters,
-          async (table) => (await tableOf({ ...options, table })).base,
+          async (table) => (await placeOf({ ...options, table }).space()).base,
           options.signal,
         ),
       ),

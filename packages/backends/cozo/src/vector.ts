@@ -15,13 +15,12 @@ import {
   type VectorMatch,
   type VectorRecord,
   type VectorRole,
-  type VeritasError,
 } from '@veritas-db/core/contract'
 import { keysAtOnce, limits, splitEvery, vectorLimits, writeBatches } from './batches.js'
-import type { Catalog, Space } from './catalog.js'
+import type { Catalog, Place } from './catalog.js'
 import { checkDirection, checkVectorRecord } from './checks.js'
 import type { CozoConfig } from './config.js'
-import type { Connection } from './connection.js'
+import type { Connection, Rows } from './connection.js'
 import { missing, refuse } from './errors.js'
 import { complete } from './fill.js'
 import { compileFilter } from './filter.js'
@@ -48,8 +47,12 @@ import {
   exactScript,
   getScript,
   nearScript,
+  type PreparedPatch,
+  type PreparedVector,
   patchScript,
   prepare,
+  preparePatch,
+  sizeOf,
   upsertScript,
 } from './vector/scripts.js'
 
@@ -76,45 +79,28 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
   const call = <T>(operation: string, options: Partial<ScopedOptions>, work: () => Promise<T>): Promise<T> =>
     connection.call('vector', operation, options as ScopedOptions, work)
 
-  const absent = ({ scope }: ScopedOptions): VeritasError =>
-    missing(`The vector collection "${scope.collection}"`, 'ensureCollection')
-
-  const spaceOf = async (options: ScopedOptions): Promise<Space> => {
-    const space = await catalog.find(catalog.vector(options.scope), options.signal)
-    if (!space) throw absent(options)
-    return space
-  }
+  const placeOf = ({ scope, signal }: ScopedOptions): Place =>
+    catalog.at(
+      catalog.vector(scope),
+      () => missing(`The vector collection "${scope.collection}"`, 'ensureCollection'),
+      signal,
+    )
 
   /** A call that reads a collection. */
   const reading = <T>(operation: string, options: ScopedOptions, read: (c: Collection) => Promise<T>): Promise<T> =>
-    call(operation, options, async () =>
-      catalog.reading(
-        await spaceOf(options),
-        () => absent(options),
-        options.signal,
-        (space) => read(collectionOf(space)),
-      ),
-    )
+    call(operation, options, async () => placeOf(options).read((space) => read(collectionOf(space))))
 
   /** Runs a script that deletes what a rule chooses, and answers how many records that were. */
   const remove = async (
     options: ScopedOptions,
-    space: Space,
     choose: (c: Collection, bindings: Bindings) => string,
   ): Promise<number> => {
     throwIfAborted(options.signal)
-    const [row] = await catalog.writing(
-      space,
-      () => absent(options),
-      options.signal,
-      (now) => {
-        const bindings = new Bindings()
-        return {
-          script: deleteScript(collectionOf(now), choose(collectionOf(now), bindings)),
-          parameters: bindings.values,
-        }
-      },
-    )
+    const [row] = await placeOf(options).write((space) => {
+      const bindings = new Bindings()
+      const c = collectionOf(space)
+      return { script: deleteScript(c, choose(c, bindings)), parameters: bindings.values }
+    })
     return Number(row?.[0] ?? 0)
   }
 
@@ -170,33 +156,14 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
     upsert: (options) =>
       call('upsert', options, async () => {
         const { records, mode = 'replace', signal } = options
-        const space = await spaceOf(options)
-        const c = collectionOf(space)
+        const place = placeOf(options)
+        const c = collectionOf(await place.space())
         refuseMistakes(records, (record) => checkVectorRecord(record, c))
-        const outcomes = await writeBatches(
-          records.map(prepare),
-          ({ record }) => identity(record),
-          mode,
-          {
-            limits: vectorLimits,
-            of: ({ record, text }) =>
-              300 +
-              record.vector.byteLength * 1.4 +
-              2 * Buffer.byteLength(record.text ?? '') +
-              2 * Buffer.byteLength(text),
-          },
-          signal,
-          async (batch) => {
-            const stale = await catalog.writing(
-              space,
-              () => absent(options),
-              signal,
-              (now) => upsertScript(collectionOf(now), batch, mode),
-            )
-            return new Set(mode === 'replace' ? [] : stale.map(([k, o]) => `${k} ${o}`))
-          },
-        )
-        return { outcomes }
+        const size = { limits: vectorLimits, of: sizeOf }
+        const write = (batch: readonly PreparedVector[]): Promise<Rows> =>
+          place.write((now) => upsertScript(collectionOf(now), batch, mode))
+        const prepared = records.map(prepare)
+        return { outcomes: await writeBatches(prepared, ({ record }) => identity(record), mode, size, signal, write) }
       }),
 
     get: (options) =>
@@ -218,7 +185,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
         if (c.metric === 'cosine') checkDirection(vector, 'vector')
         checkLimit(topK, 'topK', vectorCapabilities.maxTopK)
         if (topK === 0) return []
-        const ask = (make: (bindings: Bindings) => string): ReturnType<Connection['read']> => {
+        const ask = (make: (bindings: Bindings) => string): Promise<Rows> => {
           const bindings = new Bindings()
           return connection.read(make(bindings), bindings.values, signal)
         }
@@ -232,12 +199,10 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
 
     delete: (options) =>
       call('delete', options, async () => {
-        const space = await spaceOf(options)
         if (!('keys' in options)) {
           const { filter } = options
           const deleted = await remove(
             options,
-            space,
             (c, bindings) => `gone[k, o] := ${matching(sourceOf(c), { filter, columns: [] }, bindings)}`,
           )
           return { deleted }
@@ -246,7 +211,6 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
         for (const keys of splitEvery([...new Set(options.keys)], keysAtOnce))
           deleted += await remove(
             options,
-            space,
             (c, bindings) => `gone[k, o] := k in ${bindings.add(keys)}, *${c.records}{k, o}`,
           )
         return { deleted }
@@ -254,13 +218,11 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
 
     deleteByDocument: (options) =>
       call('deleteByDocument', options, async () => {
-        const space = await spaceOf(options)
         let deleted = 0
         for (const documents of splitEvery(options.documents, keysAtOnce)) {
           const rows = documents.map(({ key, versionBelow }) => [key, versionBelow])
           deleted += await remove(
             options,
-            space,
             (c, bindings) =>
               `wanted[k, below] <- ${bindings.add(rows)}\ngone[k, o] := wanted[k, below], *${c.records}{k, o, v}, v < below`,
           )
@@ -298,25 +260,15 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
 
     patch: (options) =>
       call('patch', options, async () => {
-        const space = await spaceOf(options)
+        const place = placeOf(options)
+        await place.space()
         refuseMistakes(options.records, checkVectorPatch)
-        const outcomes = await writeBatches(
-          options.records,
-          identity,
-          'ifNewer',
-          { limits, of: (record) => 300 + 3 * JSON.stringify(record.metadata).length },
-          options.signal,
-          async (batch) => {
-            const stale = await catalog.writing(
-              space,
-              () => absent(options),
-              options.signal,
-              (now) => patchScript(collectionOf(now), batch),
-            )
-            return new Set(stale.map(([k, o]) => `${k} ${o}`))
-          },
-        )
-        return { outcomes }
+        const size = { limits, of: (patch: PreparedPatch) => 300 + 2 * Buffer.byteLength(patch.text) }
+        const write = (batch: readonly PreparedPatch[]): Promise<Rows> =>
+          place.write((now) => patchScript(collectionOf(now), batch))
+        const prepared = options.records.map(preparePatch)
+        const name = ({ patch }: PreparedPatch): string => identity(patch)
+        return { outcomes: await writeBatches(prepared, name, 'ifNewer', size, options.signal, write) }
       }),
   }
 }

@@ -1,44 +1,22 @@
-import { execFile } from 'node:child_process'
-import { createServer, type RequestListener } from 'node:http'
-import { type AddressInfo, createServer as createSocketServer } from 'node:net'
+import type { RequestListener } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { inspect, promisify } from 'node:util'
-import { VeritasError, validateConfig } from '@veritas-db/core/contract'
+import { inspect } from 'node:util'
+import { failureOf, httpServer, runProgram, socketServer, tlsFront, unusedPort } from '@veritas-db/conformance/network'
+import { documentKey, validateConfig, version } from '@veritas-db/core/contract'
 import { Pool } from 'undici'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import cozo from '../src/index.js'
 import { cleanUp, open, testConfig, url } from './server.js'
 
-const failure = async (work: Promise<unknown>): Promise<VeritasError> => {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (!VeritasError.is(error)) throw new Error(`needs a VeritasError, got ${inspect(error)}`)
-  return error
-}
-
-const ends: (() => void)[] = []
-afterEach(() => {
-  for (const end of ends.splice(0)) end()
+const ends: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end()
 })
 
 const fakeServer = async (answer: RequestListener): Promise<string> => {
-  const server = createServer(answer)
-  ends.push(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-const freePort = async (): Promise<number> => {
-  const server = createSocketServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  const server = await httpServer(answer)
+  ends.push(server.close)
+  return server.url
 }
 
 describe('the configuration', () => {
@@ -63,17 +41,17 @@ describe('the configuration', () => {
     { unknown: 1 },
     { client: {} },
   ])('refuses %j', async (options) => {
-    expect(await failure(validateConfig(cozo.config, options, 'cozo'))).toMatchObject({ code: 'CONFIGURATION' })
+    expect(await failureOf(validateConfig(cozo.config, options, 'cozo'))).toMatchObject({ code: 'CONFIGURATION' })
   })
 })
 
 describe('a server that cannot be reached', () => {
   it('fails fast, naming host and port, and again at the next attempt', async () => {
-    const port = await freePort()
+    const port = await unusedPort()
     const backend = await open({ url: `http://127.0.0.1:${port}` })
     for (let attempt = 0; attempt < 2; attempt++) {
       const start = performance.now()
-      const error = await failure(backend.connect())
+      const error = await failureOf(backend.connect())
       expect(performance.now() - start).toBeLessThan(1500)
       expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: true, backend: 'cozo' })
       expect(error.message).toContain(`127.0.0.1:${port}`)
@@ -83,7 +61,7 @@ describe('a server that cannot be reached', () => {
 
   it('names the host where the name is unknown', async () => {
     const backend = await open({ url: 'http://no-such-host.invalid:9070' })
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error.code).toBe('CONNECTION')
     expect(error.message).toContain('no-such-host.invalid:9070')
     await backend.close()
@@ -92,7 +70,7 @@ describe('a server that cannot be reached', () => {
   it('does not hang where the server says nothing', async () => {
     const backend = await open({ url: await fakeServer(() => undefined), queryTimeoutMs: 300 })
     const start = performance.now()
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error).toMatchObject({ code: 'TIMEOUT', outcome: 'not-applied' })
     expect(error.message).toMatch(/127\.0\.0\.1:\d+/)
     expect(performance.now() - start).toBeLessThan(5000)
@@ -101,10 +79,10 @@ describe('a server that cannot be reached', () => {
 
   it('refuses calls before connect and after close', async () => {
     const backend = await open({})
-    expect(await failure(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })
+    expect(await failureOf(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })
     await backend.close()
-    expect(await failure(backend.connect())).toMatchObject({ code: 'CONNECTION', retryable: false })
-    expect(await failure(backend.probe())).toMatchObject({ code: 'CONNECTION', retryable: false })
+    expect(await failureOf(backend.connect())).toMatchObject({ code: 'CONNECTION', retryable: false })
+    expect(await failureOf(backend.probe())).toMatchObject({ code: 'CONNECTION', retryable: false })
   })
 })
 
@@ -122,7 +100,7 @@ describe('a server with a token', () => {
     await good.connect()
     await good.close()
     const wrong = await open({ url: `${address}/`, authToken: 'hunter2' })
-    const error = await failure(wrong.connect())
+    const error = await failureOf(wrong.connect())
     expect(error).toMatchObject({ code: 'AUTHENTICATION', retryable: false })
     expect(inspect(error, { depth: 8 })).not.toContain('hunter2')
     await wrong.close()
@@ -170,7 +148,7 @@ it('runs a script again that lost against another write, and tells an aborted on
   setTimeout(() => controller.abort(), 30)
   const scope = { collection: 'c' }
   const ensuring = hanging.roles.graph.ensureSchema({ scope, labels: ['A'], edgeTypes: [], signal: controller.signal })
-  expect(await failure(ensuring)).toMatchObject({ code: 'ABORTED' })
+  expect(await failureOf(ensuring)).toMatchObject({ code: 'ABORTED' })
   await hanging.close()
 })
 
@@ -198,8 +176,65 @@ describe.skipIf(!url)(url ? 'a connection' : 'a connection: not run, VERITAS_COZ
       await backend.probe()
       await backend.close()
       console.log('closed')`
-    const options = { timeout: 15_000, cwd: new URL('..', import.meta.url) }
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], options)
-    expect(stdout).toBe('closed\n')
+    expect(await runProgram(program, { cwd: new URL('..', import.meta.url) })).toEqual({ code: 0, output: 'closed\n' })
   }, 20_000)
+
+  it('is encrypted where the url says so, and made with servers that are trusted alone', async () => {
+    const { hostname, port } = new URL(url ?? '')
+    const front = await tlsFront({ host: hostname, port })
+    ends.push(front.close)
+    const secure = { ...config, url: `https://127.0.0.1:${front.port}` }
+    const trusting = await open({ ...secure, tls: { ca: front.ca } })
+    await trusting.connect()
+    const scope = { collection: 'secure' }
+    const node = {
+      key: documentKey(scope, 'a'),
+      documentId: 'a',
+      version: version(1),
+      label: 'A',
+      placeholder: false,
+      properties: { said: 'in secret' },
+    }
+    await trusting.roles.graph.ensureSchema({ scope, labels: ['A'], edgeTypes: [] })
+    await trusting.roles.graph.upsertNodes({ scope, nodes: [node] })
+    expect(await trusting.roles.graph.getNodes({ scope, keys: [node.key] })).toEqual([node])
+    await trusting.roles.graph.dropSchema({ scope })
+    await trusting.close()
+
+    const wary = await open(secure)
+    const error = await failureOf(wary.connect())
+    expect(error).toMatchObject({ code: 'CONNECTION', retryable: false, outcome: 'not-applied' })
+    for (const part of [`127.0.0.1:${front.port}`, 'tls.ca']) expect(error.message).toContain(part)
+    await wary.close()
+
+    const careless = await open({ ...secure, tls: { rejectUnauthorized: false } })
+    await careless.connect()
+    await careless.close()
+  })
+
+  it('says so where one side encrypts and the other does not', async () => {
+    const { hostname, port } = new URL(url ?? '')
+    const front = await tlsFront({ host: hostname, port })
+    ends.push(front.close)
+    for (const [address, target] of [
+      [`http://127.0.0.1:${front.port}`, `127.0.0.1:${front.port}`],
+      [`https://${hostname}:${port}`, `${hostname}:${port}`],
+    ] as const) {
+      const backend = await open({ ...config, url: address })
+      const error = await failureOf(backend.connect())
+      expect(error).toMatchObject({ code: 'CONNECTION' })
+      expect(error.message).toContain(target)
+      await backend.close()
+    }
+  })
+})
+
+it('says so where something else than HTTP answers', async () => {
+  const server = await socketServer((socket) => socket.end('220 mail.example.org ESMTP\r\n'))
+  ends.push(server.close)
+  const backend = await open({ url: `http://127.0.0.1:${server.port}` })
+  const error = await failureOf(backend.connect())
+  expect(error).toMatchObject({ code: 'CONNECTION', retryable: false })
+  expect(error.message).toContain(`127.0.0.1:${server.port}`)
+  await backend.close()
 })

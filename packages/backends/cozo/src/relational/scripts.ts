@@ -6,59 +6,26 @@ import {
   readCursor,
   textAt,
   type UpsertMode,
-  type Version,
 } from '@veritas-db/core/contract'
 import type { Script, Space } from '../catalog.js'
 import { numberParameter } from '../filter.js'
 import { encodeFields } from '../metadata.js'
+import { type Prepared, upsertScript as upsertRecords } from '../records.js'
 import { type Bindings, block } from '../script.js'
 import { inSlotOrder, matching, type Selection, type Source } from '../select.js'
-import { cellsOf, fractions, type SlotType, slotMap, slotValue } from '../slots.js'
-import { replaceTexts, textsAt } from '../text.js'
-import { answerStale, findStale, type Given, putRows, type Target } from '../writes.js'
+import { type SlotType, slotValue } from '../slots.js'
 import { textsOf } from './model.js'
 
-/** A row with the text that its values are stored as. */
-export interface PreparedRow {
-  readonly record: RowRecord
-  readonly version: Version
-  readonly text: string
-}
-
-export const prepare = (record: RowRecord): PreparedRow => ({
-  record,
-  version: record.version,
-  text: encodeFields(record.values),
+export const prepare = ({ key, version, documentId, values }: RowRecord): Prepared => ({
+  key,
+  version,
+  cells: [key, version, documentId, encodeFields(values)],
+  metadata: values,
 })
 
 /** What a batch of rows is written with. Its answer are the keys of those that are stale. */
-export const upsertScript = (space: Space, batch: readonly PreparedRow[], mode: UpsertMode): Script => {
-  const { base, definition } = space
-  const slots = slotMap(definition.slots)
-  const text = definition.text ?? []
-  const rows = batch.map(({ record, text: values }) => [
-    record.key,
-    record.version,
-    record.documentId,
-    values,
-    ...cellsOf(slots, record.values),
-  ])
-  const values = ['v', 'd', 'm', ...[...slots.values()].map((slot) => slot.column)]
-  const target: Target = { relation: base, keys: ['k'], values }
-  const given: Given = { mode, columns: ['k', ...values], asTexts: fractions(slots, rows, 4) }
-  const texts = batch.flatMap(({ record }) => textsAt(text, record.values).map((found) => [record.key, ...found]))
-  return {
-    script: [
-      findStale(target, given),
-      putRows(target, given),
-      text.length > 0 && replaceTexts(textsOf(base), ['k'], ['k', 'c'], mode),
-      answerStale(mode),
-    ]
-      .filter(Boolean)
-      .join('\n'),
-    parameters: { rows, ...(text.length > 0 && { texts, keys: batch.map(({ record }) => [record.key]) }) },
-  }
-}
+export const upsertScript = ({ base, definition }: Space, batch: readonly Prepared[], mode: UpsertMode): Script =>
+  upsertRecords({ relation: base, values: ['v', 'd', 'm'], texts: textsOf(base) }, definition, batch, mode)
 
 /** Deletes the rows whose keys a rule `gone[k]` chooses, and answers how many there were. */
 export const deleteScript = ({ base, definition }: Space, choose: string): string =>

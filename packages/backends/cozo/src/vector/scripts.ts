@@ -91,6 +91,10 @@ export const prepare = (record: VectorRecord): PreparedVector => ({
   text: encodeFields(record.metadata),
 })
 
+/** About how many bytes it is on the wire. */
+export const sizeOf = ({ record, text }: PreparedVector): number =>
+  300 + record.vector.byteLength * 1.4 + 2 * Buffer.byteLength(record.text ?? '') + 2 * Buffer.byteLength(text)
+
 const keys = ['k', 'o']
 
 /** What a batch of records is written with. Its answer are the keys and ordinals of those that are stale. */
@@ -137,16 +141,28 @@ export const deleteScript = ({ records, vectors, texts }: Collection, choose: st
   )
 
 /** New metadata in place of what records have that are there. */
-export type Patch = Pick<VectorRecord, 'key' | 'ordinal' | 'version' | 'metadata'>
+type Patch = Pick<VectorRecord, 'key' | 'ordinal' | 'version' | 'metadata'>
+
+export interface PreparedPatch {
+  readonly patch: Patch
+  readonly version: Version
+  readonly text: string
+}
+
+export const preparePatch = (patch: Patch): PreparedPatch => ({
+  patch,
+  version: patch.version,
+  text: encodeFields(patch.metadata),
+})
 
 /** What a batch of patches is written with. Its answer are the keys and ordinals of those that are stale. */
-export const patchScript = (c: Collection, batch: readonly Patch[]): Script => {
+export const patchScript = (c: Collection, batch: readonly PreparedPatch[]): Script => {
   const slots = slotMap(c.slots)
-  const rows = batch.map(({ key, ordinal, version, metadata }) => [
+  const rows = batch.map(({ patch: { key, ordinal, version, metadata }, text }) => [
     key,
     ordinal,
     version,
-    encodeFields(metadata),
+    text,
     ...cellsOf(slots, metadata),
   ])
   const values = ['v', 'm', ...[...slots.values()].map((slot) => slot.column)]
