@@ -1,3 +1,4 @@
+import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { VeritasError } from '@veritas-db/core/contract'
 import type { ClientBase, PoolConfig } from 'pg'
 import type { PostgresConfig } from './config.js'
@@ -85,7 +86,12 @@ const tlsOptions = (ssl: Exclude<PostgresConfig['ssl'], boolean | undefined>): N
     ...(cert !== undefined && { cert }),
     ...(key && { key: key.reveal() }),
     ...(passphrase && { passphrase: passphrase.reveal() }),
-    ...(servername !== undefined && { servername }),
+    // `pg` puts a host's name in the place of `servername`: so the certificate is compared here.
+    ...(servername !== undefined && {
+      servername,
+      checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
+        checkServerIdentity(servername, certificate),
+    }),
   }
 }
 

@@ -1,8 +1,14 @@
-import { execFile } from 'node:child_process'
-import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { inspect, promisify } from 'node:util'
-import { documentKey, VeritasError, version } from '@veritas-db/core/contract'
+import { inspect } from 'node:util'
+import {
+  failureOf,
+  runProgram,
+  socketServer,
+  type TlsFront,
+  tlsFront,
+  unusedPort,
+} from '@veritas-db/conformance/network'
+import { documentKey, version } from '@veritas-db/core/contract'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PostgresBackend } from '../src/index.js'
@@ -10,36 +16,7 @@ import { clear, make, own, unless, url } from './server.js'
 
 const SECRET = 'hunter2-very-secret'
 
-const failure = async (work: Promise<unknown>): Promise<VeritasError> => {
-  try {
-    await work
-  } catch (error) {
-    if (VeritasError.is(error)) return error
-    throw error
-  }
-  throw new Error('must fail')
-}
-
-/** A server that is none: `onData` answers what clients send. */
-const fake = async (
-  onData: (socket: Socket, data: Buffer) => void,
-): Promise<{ port: number; close: () => Promise<unknown> }> => {
-  const sockets = new Set<Socket>()
-  const server: Server = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => socket.destroy())
-    socket.on('data', (data) => onData(socket, data))
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  const close = (): Promise<unknown> => {
-    for (const socket of sockets) socket.destroy()
-    return new Promise((resolve) => server.close(resolve))
-  }
-  return { port: address.port, close }
-}
-
+/** A message of the server, with its type and length. */
 const message = (type: string, body: Buffer): Buffer => {
   const head = Buffer.alloc(5)
   head.write(type)
@@ -49,11 +26,12 @@ const message = (type: string, body: Buffer): Buffer => {
 
 describe('without a server', () => {
   it('a port that nobody listens on fails fast, and is named', async () => {
-    const backend = await make({ url: `postgresql://user:${SECRET}@127.0.0.1:9/db` })
+    const port = await unusedPort()
+    const backend = await make({ url: `postgresql://user:${SECRET}@127.0.0.1:${port}/db` })
     const started = performance.now()
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: true, backend: 'postgres' })
-    expect(error.message).toContain('127.0.0.1:9')
+    expect(error.message).toContain(`127.0.0.1:${port}`)
     expect(performance.now() - started).toBeLessThan(2000)
     expect(inspect(error, { depth: 8 }) + JSON.stringify(error)).not.toContain(SECRET)
     expect(inspect(backend, { depth: 6 }) + backend.engineId).not.toContain(SECRET)
@@ -61,10 +39,10 @@ describe('without a server', () => {
   })
 
   it('a server that never answers fails within the time allowed', async () => {
-    const silent = await fake(() => undefined)
+    const silent = await socketServer()
     const backend = await make({ url: `postgresql://u@127.0.0.1:${silent.port}/db`, connectTimeoutMs: 300 })
     const started = performance.now()
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied' })
     expect(error.message).toContain(`127.0.0.1:${silent.port}`)
     expect(performance.now() - started).toBeLessThan(2000)
@@ -73,24 +51,24 @@ describe('without a server', () => {
   })
 
   it('connecting can be aborted', async () => {
-    const silent = await fake(() => undefined)
+    const silent = await socketServer()
     const backend = await make({ url: `postgresql://u@127.0.0.1:${silent.port}/db`, connectTimeoutMs: 1500 })
     const started = performance.now()
-    expect(await failure(backend.connect({ signal: AbortSignal.timeout(50) }))).toMatchObject({ code: 'ABORTED' })
+    expect(await failureOf(backend.connect({ signal: AbortSignal.timeout(50) }))).toMatchObject({ code: 'ABORTED' })
     expect(performance.now() - started).toBeLessThan(1200)
     await backend.close()
     await silent.close()
   })
 
   it('a refused password is AUTHENTICATION, and shown nowhere', async () => {
-    const refusing = await fake((socket, data) => {
+    const refusing = await socketServer((socket, data) => {
       // Startup has no type and the length first; then comes the password, of type p.
       if (data[0] === 0) socket.write(message('R', Buffer.from([0, 0, 0, 3])))
       else socket.end(message('E', Buffer.from('SFATAL\0C28P01\0Mpassword authentication failed for user "u"\0\0')))
     })
     const given = { host: '127.0.0.1', port: refusing.port, user: 'u', database: 'db', password: SECRET }
     const backend = await make({ url: undefined, ...given })
-    const error = await failure(backend.connect())
+    const error = await failureOf(backend.connect())
     expect(error).toMatchObject({ code: 'AUTHENTICATION', retryable: false })
     expect(error.message).toContain(`127.0.0.1:${refusing.port}`)
     expect(inspect(error, { depth: 8 }) + JSON.stringify(error)).not.toContain(SECRET)
@@ -100,7 +78,7 @@ describe('without a server', () => {
 
   it('the password may be given beside the URL', async () => {
     let seen = ''
-    const asking = await fake((socket, data) => {
+    const asking = await socketServer((socket, data) => {
       if (data[0] === 0) socket.write(message('R', Buffer.from([0, 0, 0, 3])))
       else {
         seen = data.toString('utf8')
@@ -108,16 +86,18 @@ describe('without a server', () => {
       }
     })
     const backend = await make({ url: `postgresql://u@127.0.0.1:${asking.port}/db`, password: 'p@ss/wörd' })
-    await failure(backend.connect())
+    await failureOf(backend.connect())
     expect(seen).toContain('p@ss/wörd')
     await backend.close()
     await asking.close()
   })
 
   it('a server without TLS is refused where TLS is asked for', async () => {
-    const plain = await fake((socket) => socket.write('N'))
+    const plain = await socketServer((socket) => socket.write('N'))
     const backend = await make({ url: `postgresql://u@127.0.0.1:${plain.port}/db`, ssl: { rejectUnauthorized: false } })
-    expect(await failure(backend.connect())).toMatchObject({ code: 'CONNECTION' })
+    const error = await failureOf(backend.connect())
+    expect(error).toMatchObject({ code: 'CONNECTION', retryable: false })
+    expect(error.message).toContain(`127.0.0.1:${plain.port} cannot be reached: it offers no TLS`)
     await backend.close()
     await plain.close()
   })
@@ -131,10 +111,10 @@ describe('without a server', () => {
       { poolsize: 3 } as object,
     ]
     for (const options of wrong)
-      expect(await failure(make({ url: undefined, ...options })), inspect(options)).toMatchObject({
+      expect(await failureOf(make({ url: undefined, ...options })), inspect(options)).toMatchObject({
         code: 'CONFIGURATION',
       })
-    expect(await failure(make({ url: 'not a url' }))).toMatchObject({ code: 'CONFIGURATION' })
+    expect(await failureOf(make({ url: 'not a url' }))).toMatchObject({ code: 'CONFIGURATION' })
   })
 })
 
@@ -181,7 +161,7 @@ describe.skipIf(url === undefined)(`on a real server${unless}`, { timeout: 30_00
       [nowhere, 'CONFIGURATION'],
     ] as const) {
       const other = await make({ url: wrong.href })
-      expect(await failure(other.connect())).toMatchObject({ code })
+      expect(await failureOf(other.connect())).toMatchObject({ code })
       await other.close()
     }
   })
@@ -202,7 +182,7 @@ describe.skipIf(url === undefined)(`on a real server${unless}`, { timeout: 30_00
     const started = performance.now()
     const query = 'SELECT pg_sleep(17), :n::int'
     const call = backend.roles.relational.raw({ scope, query, parameters: { n: 1 }, signal: AbortSignal.timeout(100) })
-    expect(await failure(call)).toMatchObject({ code: 'ABORTED', outcome: 'unknown' })
+    expect(await failureOf(call)).toMatchObject({ code: 'ABORTED', outcome: 'unknown' })
     expect(performance.now() - started).toBeLessThan(3000)
     expect((await backend.probe()).product).toBe('PostgreSQL')
     for (let i = 0; i < 60 && (await sleeping()) > 0; i++) await sleep(100)
@@ -212,7 +192,7 @@ describe.skipIf(url === undefined)(`on a real server${unless}`, { timeout: 30_00
   it('the server’s own limit of time is TIMEOUT', async () => {
     const limited = await make({ statementTimeoutMs: 50 })
     await limited.connect()
-    expect(await failure(limited.roles.graph.raw({ scope, query: 'SELECT pg_sleep(5)' }))).toMatchObject({
+    expect(await failureOf(limited.roles.graph.raw({ scope, query: 'SELECT pg_sleep(5)' }))).toMatchObject({
       code: 'TIMEOUT',
     })
     await limited.probe()
@@ -220,7 +200,7 @@ describe.skipIf(url === undefined)(`on a real server${unless}`, { timeout: 30_00
   })
 
   it('a connection that the server ends fails its call, and the next call gets another', async () => {
-    const call = failure(backend.roles.relational.raw({ scope, query: 'SELECT pg_sleep(16)' }))
+    const call = failureOf(backend.roles.relational.raw({ scope, query: 'SELECT pg_sleep(16)' }))
     await sleep(150)
     await observer.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(16)%' AND pid <> pg_backend_pid()`,
@@ -246,29 +226,29 @@ describe.skipIf(url === undefined)(`on a real server${unless}`, { timeout: 30_00
       await relational.upsert({ scope, table, records: [row('never')] })
       await relational.raw({ scope, query: 'SELECT pg_terminate_backend(pg_backend_pid())' })
     })
-    expect(await failure(unit as Promise<void>)).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied' })
+    expect(await failureOf(unit as Promise<void>)).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied' })
     expect(await backend.roles.relational.get({ scope, table, keys: [row('never').key] })).toEqual([])
   })
 
   it('a unit of work in which a call failed cannot commit, even where the failure was caught', async () => {
     const unit = backend.unitOfWork?.({}, async ({ relational }) => {
       await relational.upsert({ scope, table, records: [row('half')] })
-      await failure(relational.raw({ scope, query: 'nonsense' }))
+      await failureOf(relational.raw({ scope, query: 'nonsense' }))
     })
-    expect(await failure(unit as Promise<void>)).toMatchObject({ code: 'CONFLICT', outcome: 'not-applied' })
+    expect(await failureOf(unit as Promise<void>)).toMatchObject({ code: 'CONFLICT', outcome: 'not-applied' })
     expect(await backend.roles.relational.get({ scope, table, keys: [row('half').key] })).toEqual([])
   })
 
   it('the roles of a unit of work are of no use after it', async () => {
     const kept = await backend.unitOfWork?.({}, async (roles) => roles.relational)
-    expect(await failure(kept?.count({ scope, table }) as Promise<number>)).toMatchObject({ code: 'CONFLICT' })
+    expect(await failureOf(kept?.count({ scope, table }) as Promise<number>)).toMatchObject({ code: 'CONFLICT' })
   })
 
   it('a pool without a free connection says so', async () => {
     const small = await make({ poolSize: 1, connectTimeoutMs: 200 })
     await small.connect()
     const busy = small.roles.relational.raw({ scope, query: 'SELECT pg_sleep(0.6)' })
-    const error = await failure(small.probe())
+    const error = await failureOf(small.probe())
     expect(error).toMatchObject({ code: 'TIMEOUT', outcome: 'not-applied' })
     expect(error.message).toContain('raise poolSize')
     await busy
@@ -305,8 +285,67 @@ describe.skipIf(url === undefined)(`on a real server${unless}`, { timeout: 30_00
       await aborted.catch(() => undefined)
       await backend.close()
       console.log('closed')`
-    const options = { timeout: 10_000, cwd: new URL('..', import.meta.url) }
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], options)
-    expect(stdout).toBe('closed\n')
+    const end = await runProgram(program, { cwd: new URL('..', import.meta.url) })
+    expect(end).toEqual({ code: 0, output: 'closed\n' })
   }, 15_000)
+})
+
+describe.skipIf(url === undefined)(`TLS in front of a real server${unless}`, { timeout: 30_000 }, () => {
+  const scope = { collection: 'tls' }
+  const table = 'rows'
+  const record = {
+    key: documentKey(scope, 'a'),
+    documentId: 'a',
+    version: version(1),
+    values: { n: 1 },
+  }
+  let front: TlsFront
+  const through = (host = '127.0.0.1'): string => {
+    const there = new URL(url ?? '')
+    there.hostname = host
+    there.port = String(front.port)
+    return there.href
+  }
+
+  beforeAll(async () => {
+    const { hostname, port } = new URL(url ?? '')
+    front = await tlsFront({ host: hostname, port: port || 5432 }, { startTls: 'postgres' })
+  })
+  afterAll(async () => {
+    await front.close()
+    await clear()
+  })
+
+  it.each(['127.0.0.1', 'localhost'])('with its authority it is written to and read from, at %s', async (host) => {
+    const backend = await make({ url: through(host), ssl: { ca: front.ca } })
+    await backend.connect()
+    const { relational } = backend.roles
+    await relational.ensureTable({ scope, table, columns: { n: { type: 'number' } } })
+    await relational.upsert({ scope, table, records: [record] })
+    expect(await relational.get({ scope, table, keys: [record.key] })).toEqual([record])
+    await relational.dropTable({ scope, table })
+    await backend.close()
+  })
+
+  it.each([true, {}])('without its authority it is refused (ssl: %j)', async (ssl) => {
+    const backend = await make({ url: through(), ssl })
+    const error = await failureOf(backend.connect())
+    expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: false })
+    expect(error.message).toContain(`127.0.0.1:${front.port}`)
+    expect(error.message).toContain('ssl.ca')
+    await backend.close()
+  })
+
+  it.each(['127.0.0.1', 'localhost'])('a certificate of another name is refused, at %s', async (host) => {
+    const backend = await make({ url: through(host), ssl: { ca: front.ca, servername: 'db.example' } })
+    expect(await failureOf(backend.connect())).toMatchObject({ code: 'CONNECTION', retryable: false })
+    await backend.close()
+  })
+
+  it('any certificate will do where that is asked for', async () => {
+    const backend = await make({ url: through(), ssl: { rejectUnauthorized: false } })
+    await backend.connect()
+    expect((await backend.probe()).product).toBe('PostgreSQL')
+    await backend.close()
+  })
 })
