@@ -1,10 +1,10 @@
 import {
   assertPushable,
   type CollectionDefinition,
-  checkDimensions,
-  checkFieldName,
+  checkCollection,
   checkLimit,
-  checkVector,
+  checkUpsertMode,
+  checkVectorQuery,
   type FilterNode,
   isMatchAll,
   issuesOf,
@@ -51,19 +51,34 @@ interface Vectors {
   readonly records: Collection<StoredVector>
 }
 
+/** What the role can do on every server that has it. mongodb.com/docs: $vectorSearch, How to Index Fields for Vector Search */
+const vectorCapabilities: VectorCapabilities = {
+  limits,
+  filter: filterCapabilities,
+  upsertModes: ['replace', 'ifNewer', 'ifAbsent'],
+  conditionalUpsert: 'atomic',
+  readAfterWrite: 'eventual',
+  scan: { order: 'key', resume: 'cursor', snapshot: false },
+  metrics: METRICS,
+  maxDimensions: MAX_DIMENSIONS,
+  maxTopK: MOST_CANDIDATES,
+  exact: 'optional',
+  fullText: false,
+  patch: true,
+  deleteByFilter: true,
+}
+
 /** Documents with versions of their own that one command deletes. */
 const documentsAtOnce = 500
 
-const checkDefinition = ({ dimensions, metric, fields = {} }: CollectionDefinition): void => {
-  checkDimensions(dimensions, MAX_DIMENSIONS)
-  if (metric === 'dot')
+const checkDefinition = (definition: CollectionDefinition): void => {
+  if (definition.metric === 'dot')
     throw refuse(
       'vector',
       'the metric dot',
       'its dotProduct takes vectors of length 1 alone, for which cosine gives the same.',
     )
-  if (!METRICS.includes(metric)) throw refuse('vector', `the metric ${String(metric)}`)
-  for (const path of Object.keys(fields)) for (const part of path.split('.')) checkFieldName(part, 'fields')
+  checkCollection(definition, vectorCapabilities, backendName)
 }
 
 const conditionOf = (filter: FilterNode | undefined, ...more: readonly Query[]): Filter<StoredVector> => {
@@ -125,24 +140,7 @@ export const createVectorRole = (
     })) as VectorRole['scan']
 
   return {
-    get capabilities(): VectorCapabilities {
-      return {
-        limits,
-        filter: filterCapabilities,
-        upsertModes: ['replace', 'ifNewer', 'ifAbsent'],
-        conditionalUpsert: 'atomic',
-        readAfterWrite: 'eventual',
-        visibilityDelayMs: config.visibilityDelayMs,
-        scan: { order: 'key', resume: 'cursor', snapshot: false },
-        metrics: METRICS,
-        maxDimensions: MAX_DIMENSIONS,
-        maxTopK: MOST_CANDIDATES,
-        exact: 'optional',
-        fullText: false,
-        patch: true,
-        deleteByFilter: true,
-      }
-    },
+    capabilities: { ...vectorCapabilities, visibilityDelayMs: config.visibilityDelayMs },
 
     check: (records, definition) => issuesOf(records, (record) => prepareRecord(record, definition)),
 
@@ -189,6 +187,7 @@ export const createVectorRole = (
     upsert: (options) =>
       call('upsert', options, async () => {
         const { signal, mode = 'replace' } = options
+        checkUpsertMode(mode, vectorCapabilities, backendName, 'vector')
         const { definition, records } = await vectorsOf(options)
         const prepared = prepareRecords(options.records, (record) => prepareRecord(record, definition))
         const { Binary } = await import('mongodb')
@@ -222,13 +221,12 @@ export const createVectorRole = (
       call('query', options, async () => {
         const { vector, topK, signal, filter: node, include, exact } = options
         refuseInTransaction('a search', 'the index follows what is committed: search outside of it.')
-        checkLimit(topK, 'topK', MOST_CANDIDATES)
         checkFilter(node)
         const { definition, records } = await vectorsOf(options)
-        checkVector(vector, definition.dimensions)
+        checkVectorQuery(options, definition, vectorCapabilities, backendName)
         checkComparable(vector, definition)
         const filter = node ? toSearchFilter(node) : true
-        if (topK === 0 || filter === false) return []
+        if (filter === false) return []
         const { Binary } = await import('mongodb')
         const pipeline = searchPipeline({
           vector: Binary.fromFloat32Array(vector),

@@ -1,4 +1,4 @@
-import type { Metric, VectorMatch, VectorQuery } from '@veritas-db/core/contract'
+import { bestFirst, type Metric, type VectorMatch, type VectorQuery } from '@veritas-db/core/contract'
 import type { Binary, Document } from 'mongodb'
 import type { SearchFilter } from './filter.js'
 import { projectionOf, type StoredVector, toMatch, VECTOR_FIELD } from './records.js'
@@ -47,9 +47,7 @@ export const toMatches = (
   found: readonly Found[],
   { metric, vector, include = {} }: Pick<VectorQuery, 'vector' | 'include'> & { readonly metric: Metric },
 ): VectorMatch[] =>
-  found
-    .map((hit) => ({ ...toMatch(hit, include), score: scoreOf(hit, metric, vector) }))
-    .sort((a, b) => b.score - a.score || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.ordinal - b.ordinal))
+  found.map((hit) => ({ ...toMatch(hit, include), score: scoreOf(hit, metric, vector) })).sort(bestFirst)
 
 /**
  * The server's score, which is between 0 and 1, in the contract's scale. Of the cosine it is (1 + cosine) / 2. Of the distance the
