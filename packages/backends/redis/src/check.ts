@@ -3,10 +3,12 @@ import {
   checkVectorPatch,
   checkVectorRecord,
   invalid,
+  type Metadata,
   type VectorRecord,
+  type Version,
 } from '@veritas-db/core/contract'
-import type { Engine } from './engine.js'
-import { bytesOf, type Entry, type Patch } from './records.js'
+import { type Patch, recordId } from './records.js'
+import { rangeField } from './statements.js'
 
 /** The largest dimension of RediSearch; vector sets are held to the same. */
 export const MAX_DIMENSIONS = 32_768
@@ -22,36 +24,69 @@ export const BATCH_BYTES: number = 4 * 1024 * 1024
 /** Redis divides by the length in 32 bits: what that makes of these is no number, or not the right one. @throws VeritasError VALIDATION */
 export const checkLength = (vector: Float32Array): void => {
   let sum = 0
-  for (let i = 0; i < vector.length; i++) sum += (vector[i] as number) ** 2
+  for (let i = 0; i < vector.length; i++) sum += (vector[i] as number) * (vector[i] as number)
   if (sum === 0) throw invalid('vector', 'is zero, which has no direction: Redis cannot compare it by cosine')
   if (sum < 1e-36 || sum > 1e38) throw invalid('vector', 'is too short or too long to be compared by cosine in 32 bits')
 }
 
-/** Numbers and dates of a record, each of which is a field of the index. @throws VeritasError VALIDATION */
-export const checkRanges = (count: number): void => {
-  if (count > MAX_RANGES)
-    throw invalid('metadata', `holds ${count} numbers and dates, an index of Redis takes ${MAX_RANGES}`)
+/** A record or patch that was checked, and what is to be known of it before it is sent. */
+export interface Checked<R> {
+  readonly record: R
+  readonly id: string
+  readonly version: Version
+  /** What it takes on the wire, about: texts count by their length, not by their bytes. */
+  readonly bytes: number
+  /** The fields that an index needs for its numbers and dates. */
+  readonly ranges: readonly string[]
 }
 
-/** A record as it is sent. @throws VeritasError VALIDATION where it cannot be stored */
-export const entryOf = (engine: Engine, record: VectorRecord, definition: CollectionDefinition | undefined): Entry => {
+/** @throws VeritasError VALIDATION where a record cannot be stored */
+export const checkRecord = (
+  record: VectorRecord,
+  definition: CollectionDefinition | undefined,
+  mostRanges: number,
+): Checked<VectorRecord> => {
   checkVectorRecord(record, definition)
-  if (record.vector.length > MAX_DIMENSIONS)
-    throw invalid('vector', `has ${record.vector.length} dimensions, at most ${MAX_DIMENSIONS} are allowed`)
+  const { vector, text = '' } = record
+  if (vector.length > MAX_DIMENSIONS)
+    throw invalid('vector', `has ${vector.length} dimensions, at most ${MAX_DIMENSIONS} are allowed`)
   // Not knowing the metric, we say what the usual one would.
-  if ((definition?.metric ?? 'cosine') === 'cosine') checkLength(record.vector)
-  return checkSize(engine.encode(record))
+  if ((definition?.metric ?? 'cosine') === 'cosine') checkLength(vector)
+  // A text may be kept twice.
+  return weighed(record, vector.byteLength + text.length * 2, mostRanges)
 }
 
-/** A patch as it is sent. @throws VeritasError VALIDATION where it cannot be stored */
-export const patchOf = (engine: Engine, patch: Patch): Entry => {
+/** @throws VeritasError VALIDATION where a patch cannot be stored */
+export const checkPatch = (patch: Patch, mostRanges: number): Checked<Patch> => {
   checkVectorPatch(patch)
-  return checkSize(engine.encodePatch(patch))
+  return weighed(patch, 0, mostRanges)
 }
 
-const checkSize = (entry: Entry): Entry => {
-  entry.bytes = bytesOf(entry)
-  if (entry.bytes > MAX_RECORD_BYTES)
-    throw invalid('metadata', `the record takes ${entry.bytes} bytes, and may take ${MAX_RECORD_BYTES} at most`)
-  return entry
+const weighed = <R extends Patch>(record: R, rest: number, mostRanges: number): Checked<R> => {
+  const ranges: string[] = []
+  const bytes = 256 + rest + weigh(record.metadata, '', ranges)
+  if (ranges.length > mostRanges)
+    throw invalid('metadata', `holds ${ranges.length} numbers and dates, an index of Redis takes ${mostRanges}`)
+  if (bytes > MAX_RECORD_BYTES)
+    throw invalid('metadata', `the record takes some ${bytes} bytes, and may take ${MAX_RECORD_BYTES} at most`)
+  return { record, id: recordId(record.key, record.ordinal), version: record.version, bytes, ranges }
+}
+
+/** What each value takes beside its own text: names, marks, and a word or two for filters. */
+const BYTES_A_VALUE = 64
+
+const weigh = (metadata: Metadata, prefix: string, ranges: string[]): number => {
+  let bytes = 0
+  for (const name in metadata) {
+    const value = metadata[name]
+    bytes += BYTES_A_VALUE + name.length
+    if (typeof value === 'string') bytes += value.length
+    else if (typeof value === 'number') ranges.push(rangeField('number', prefix + name))
+    else if (value instanceof Date) ranges.push(rangeField('date', prefix + name))
+    else if (Array.isArray(value))
+      for (const item of value as readonly (string | number)[])
+        bytes += BYTES_A_VALUE + (typeof item === 'string' ? item.length : 0)
+    else if (typeof value === 'object' && value !== null) bytes += weigh(value as Metadata, `${prefix}${name}.`, ranges)
+  }
+  return bytes
 }

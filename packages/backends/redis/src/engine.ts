@@ -1,12 +1,27 @@
 import type { FilterNode, VectorCapabilities, VectorMatch, VectorRecord } from '@veritas-db/core/contract'
+import { MAX_DIMENSIONS, MAX_TOP_K } from './check.js'
 import type { Known } from './collections.js'
 import type { Session } from './connection.js'
+import { filterCapabilities } from './filter.js'
 import type { Place } from './keys.js'
 import type { Entry, Include, Patch } from './records.js'
 import type { WriteScripts } from './scripts.js'
 
 /** What a collection's records are found by: an index of RediSearch, or a vector set. */
 export type Algorithm = 'flat' | 'hnsw' | 'vectorset'
+
+/** What is declared whatever finds records: hashes and scripts are the same. */
+export const commonCapabilities: Omit<VectorCapabilities, 'limits' | 'metrics' | 'exact' | 'fullText'> = {
+  filter: filterCapabilities,
+  upsertModes: ['replace', 'ifNewer', 'ifAbsent'],
+  conditionalUpsert: 'atomic',
+  readAfterWrite: 'immediate',
+  scan: { order: 'key', resume: 'cursor', snapshot: false },
+  maxDimensions: MAX_DIMENSIONS,
+  maxTopK: MAX_TOP_K,
+  patch: true,
+  deleteByFilter: true,
+}
 
 export interface Question {
   readonly vector: Float32Array
@@ -29,11 +44,14 @@ export interface Engine {
   readonly algorithm: Algorithm
   readonly scripts: WriteScripts
 
-  /** What is sent of a record. Pure. @throws VeritasError VALIDATION for what this engine does not take */
+  /** Numbers and dates that one record may hold. */
+  readonly mostRanges: number
+
+  /** What is sent of a record that was checked. Pure. */
   encode(record: VectorRecord): Entry
   encodePatch(patch: Patch): Entry
-  /** Before records are written. */
-  prepare(session: Session, known: Known, entries: readonly Entry[]): Promise<void>
+  /** Before records with these fields of numbers and dates are written. */
+  prepare(session: Session, known: Known, ranges: Iterable<string>): Promise<void>
   /** Further arguments of the script that ends a write. */
   parameters(known: Known): readonly string[]
 

@@ -4,11 +4,11 @@ import {
   decodeMetadata,
   encodeMetadata,
   type Key,
+  type Metadata,
   type VectorMatch,
   type VectorRecord,
   type VectorRole,
   VeritasError,
-  type Version,
 } from '@veritas-db/core/contract'
 import type { Argument, Reply } from './connection.js'
 
@@ -30,18 +30,12 @@ export const parseId = (id: string): { key: Key; ordinal: number } => {
   return { key: asKey(id.slice(0, 32)), ordinal: Number(id.slice(34)) }
 }
 
-/** A record as it is sent. */
+/** What is sent of a record, or of a patch. */
 export interface Entry {
-  readonly id: string
-  readonly version: Version
   /** Names and values of the hash's fields in turn. */
   readonly fields: Argument[]
-  /** The numbers and dates that an index must know as fields before the record is written. */
-  ranges?: readonly string[]
   /** What a vector set is given beside the vector, as JSON. */
   attributes?: string
-  /** What it takes on the wire, about. */
-  bytes?: number
 }
 
 /** A vector as Redis takes it: 32-bit floats, little-endian as on every machine that Node runs on today. */
@@ -55,33 +49,24 @@ const vectorOf = (bytes: Buffer): Float32Array => {
 }
 
 /** What every engine stores of a record, but for its text. */
-export const toEntry = (record: VectorRecord): Entry => {
-  const { key, ordinal, version, documentId, vector, metadata } = record
-  const fields = [FIELDS.version, version, FIELDS.documentId, documentId, FIELDS.vector, vectorBytes(vector)]
-  const entry = { id: recordId(key, ordinal), version, fields }
-  pushMetadata(entry, metadata)
-  return entry
-}
+export const toEntry = ({ version, documentId, vector, metadata }: VectorRecord): Entry => ({
+  fields: withMetadata(
+    [FIELDS.version, version, FIELDS.documentId, documentId, FIELDS.vector, vectorBytes(vector)],
+    metadata,
+  ),
+})
 
 export type Patch = Parameters<VectorRole['patch']>[0]['records'][number]
 
 /** What a patch changes of a record. */
-export const toPatch = ({ key, ordinal, version, metadata }: Patch): Entry => {
-  const entry = { id: recordId(key, ordinal), version, fields: [FIELDS.version, version] }
-  pushMetadata(entry, metadata)
-  return entry
-}
+export const toPatch = ({ version, metadata }: Patch): Entry => ({
+  fields: withMetadata([FIELDS.version, version], metadata),
+})
 
-const pushMetadata = ({ fields }: Entry, metadata: Patch['metadata']): void => {
+const withMetadata = (fields: Argument[], metadata: Metadata): Argument[] => {
   const text = encodeMetadata(metadata)
   if (text !== '{}') fields.push(FIELDS.metadata, text)
-}
-
-/** What a record takes on the wire, about. */
-export const bytesOf = ({ fields, attributes = '' }: Entry): number => {
-  let bytes = 128 + attributes.length
-  for (const field of fields) bytes += (typeof field === 'string' ? Buffer.byteLength(field) : field.length) + 8
-  return bytes
+  return fields
 }
 
 export type Include = NonNullable<Parameters<VectorRole['get']>[0]['include']>

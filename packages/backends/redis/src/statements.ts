@@ -4,23 +4,48 @@ import { encodeFieldPath, type Metadata, type Scalar } from '@veritas-db/core/co
 /** What a tag says of the value at a path: that there is one, that it equals a value, that it is a list that holds one. */
 type Kind = 'exists' | 'equals' | 'holds'
 
-const known = new Map<string, string>()
-const MOST_KNOWN = 10_000
+/** What is made of a path, and tags at it by value: few values come again and again, and hashing takes longer than all else about a tag. */
+interface Known {
+  readonly exists: string
+  readonly equals: Map<string | number | boolean, string>
+  readonly holds: Map<string | number | boolean, string>
+  number?: string
+  date?: string
+}
+const known = new Map<string, Known>()
+const MOST_PATHS = 1000
+/** Where there are more, as with titles, the first ones are remembered. */
+const MOST_VALUES = 1000
+/** Long values are seldom asked for twice. */
+const LONGEST_VALUE = 100
+
+const knownAt = (path: string): Known => {
+  const before = known.get(path)
+  if (before) return before
+  const made: Known = { exists: hashed('exists', path, ''), equals: new Map(), holds: new Map() }
+  if (known.size >= MOST_PATHS) known.clear()
+  known.set(path, made)
+  return made
+}
 
 /**
  * One statement about a record's metadata as one word: a letter, then 128 bits of SHA-256 in base64url. It tells types,
  * lower and upper case, and every character apart, whatever characters there are, and is no longer for a long value than for a short one.
  */
 export const tagOf = (kind: Kind, path: string, value?: Scalar): string => {
-  const statement = `${kind}:${path.length}:${path}:${value === undefined ? '' : literal(value)}`
-  const before = known.get(statement)
+  const at = knownAt(path)
+  if (kind === 'exists' || value === undefined) return at.exists
+  if (value instanceof Date) return hashed(kind, path, literal(value))
+  const before = at[kind].get(value)
   if (before !== undefined) return before
-  const tag = `t${hash('sha256', statement, 'base64url').slice(0, 22)}`
-  if (known.size >= MOST_KNOWN) known.clear()
-  // Long values are seldom asked for twice.
-  if (statement.length < 200) known.set(statement, tag)
+  const tag = hashed(kind, path, literal(value))
+  if (at[kind].size < MOST_VALUES && !(typeof value === 'string' && value.length > LONGEST_VALUE))
+    at[kind].set(value, tag)
   return tag
 }
+
+const hashed = (kind: Kind, path: string, text: string): string =>
+  `t${hash('sha256', `${kind}:${path.length}:${path}:${text}`, 'base64url').slice(0, 22)}`
 
 const literal = (value: Scalar): string => {
   if (value instanceof Date) return `d${value.getTime()}`
@@ -30,6 +55,12 @@ const literal = (value: Scalar): string => {
 
 /** The field of the index, or the attribute, with the number or date at a path. */
 export const rangeField = (type: 'number' | 'date', path: string): string => {
+  const at = knownAt(path)
+  at[type] ??= rangeFieldOf(type, path)
+  return at[type]
+}
+
+const rangeFieldOf = (type: 'number' | 'date', path: string): string => {
   const prefix = type === 'number' ? 'n' : 'd'
   const field = encodeFieldPath(path, `${prefix}_`)
   return field.length <= 64 ? field : `${prefix}x_${hash('sha256', path).slice(0, 32)}`

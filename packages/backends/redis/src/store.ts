@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import {
   APPLIED,
   type Key,
@@ -7,6 +8,7 @@ import {
   throwIfAborted,
   type UpsertMode,
 } from '@veritas-db/core/contract'
+import type { Checked } from './check.js'
 import type { Collections, Known } from './collections.js'
 import type { Argument, Reply, Session } from './connection.js'
 import type { Engine } from './engine.js'
@@ -20,6 +22,17 @@ const KEYS_A_REQUEST = 1000
 const FEW_DOCUMENTS = 4
 /** Transactions under way at once, so that the server need not wait for the next. */
 const TRANSACTIONS_AT_ONCE = 4
+
+/** Records that were checked, what becomes of those that are there, and how they are encoded. */
+export interface Writing<R> {
+  readonly mode: UpsertMode | 'patch'
+  readonly records: readonly Checked<R>[]
+  readonly encode: (record: R) => Entry
+}
+
+function* rangesOf(records: readonly Checked<unknown>[]): Generator<string> {
+  for (const { ranges } of records) yield* ranges
+}
 
 /** The records of collections: a hash each, and a sorted set of all their ids. */
 export class Store {
@@ -95,21 +108,22 @@ export class Store {
   }
 
   /** Writes records by transactions, of which several are under way at once. */
-  async write(
+  async write<R>(
     session: Session,
     known: Known,
     engine: Engine,
-    mode: UpsertMode | 'patch',
-    entries: readonly Entry[],
+    { mode, records, encode }: Writing<R>,
   ): Promise<Outcome[]> {
-    await engine.prepare(session, known, entries)
+    await engine.prepare(session, known, rangesOf(records))
     const answers: Promise<Outcome[]>[] = []
     const underWay = new Set<Promise<unknown>>()
     try {
-      for (const batch of splitBatches(entries, engine.capabilities.limits, ({ bytes = 0 }) => bytes)) {
+      for (const batch of splitBatches(records, engine.capabilities.limits, ({ bytes }) => bytes)) {
+        // The one before goes out, so that the server works on it while this one is encoded.
+        if (underWay.size > 0) await setImmediate()
         while (underWay.size >= TRANSACTIONS_AT_ONCE) await Promise.race(underWay)
         throwIfAborted(session.signal)
-        const answer = this.#writeBatch(session, known, engine, mode, batch)
+        const answer = this.#writeBatch(session, known, engine, { mode, records: batch, encode })
         answers.push(answer)
         const forget = (): boolean => underWay.delete(ended)
         const ended: Promise<unknown> = answer.then(forget, forget)
@@ -128,20 +142,20 @@ export class Store {
    * `replace` writes each record to its place, which it empties first, since another one may have had further fields. Where
    * something is to be compared, the hashes first go to waiting places, from where the script moves those that count.
    */
-  async #writeBatch(
+  async #writeBatch<R>(
     session: Session,
     known: Known,
     engine: Engine,
-    mode: UpsertMode | 'patch',
-    batch: readonly Entry[],
+    { mode, records, encode }: Writing<R>,
   ): Promise<Outcome[]> {
     const waiting = waitingPrefix(known)
     const prefix = mode === 'replace' ? recordPrefix(known) : waiting
     const commands: Argument[][] = []
-    if (mode === 'replace') commands.push(['DEL', ...batch.map(({ id }) => prefix + id)])
-    for (const { id, fields } of batch) commands.push(['HSET', prefix + id, ...fields])
+    if (mode === 'replace') commands.push(['DEL', ...records.map(({ id }) => prefix + id)])
     const args = [mode, waiting, ...engine.parameters(known)]
-    for (const { id, version, attributes } of batch) {
+    for (const { id, version, record } of records) {
+      const { fields, attributes } = encode(record)
+      commands.push(['HSET', prefix + id, ...fields])
       args.push(id, version)
       if (attributes !== undefined) args.push(attributes)
     }

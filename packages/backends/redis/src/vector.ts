@@ -25,13 +25,13 @@ import {
   type VectorRole,
   type WriteResult,
 } from '@veritas-db/core/contract'
-import { checkLength, entryOf, MAX_TOP_K, patchOf } from './check.js'
+import { checkLength, checkPatch, checkRecord, MAX_TOP_K } from './check.js'
 import { Collections, type Known } from './collections.js'
 import type { RedisConfig } from './config.js'
 import type { Connection, Session } from './connection.js'
 import type { Engine } from './engine.js'
 import { backendName, refuse } from './errors.js'
-import { EVERYTHING, type Found } from './records.js'
+import { EVERYTHING, type Found, type Patch } from './records.js'
 import { RediSearch } from './redisearch/engine.js'
 import { Store } from './store.js'
 import { VectorSets } from './vectorset/engine.js'
@@ -76,7 +76,7 @@ export class RedisVector implements VectorRole {
   }
 
   check(records: readonly VectorRecord[], definition?: CollectionDefinition): readonly RecordIssue[] {
-    return issuesOf(records, (record) => entryOf(this.#engine, record, definition))
+    return issuesOf(records, (record) => checkRecord(record, definition, this.#engine.mostRanges))
   }
 
   async ensureCollection(options: ScopedOptions & CollectionDefinition): Promise<void> {
@@ -101,18 +101,22 @@ export class RedisVector implements VectorRole {
     const { records, mode = 'replace' } = options
     return this.#on('upsert', options, true, async (known, session) => {
       if (!this.capabilities.upsertModes.includes(mode)) throw refuse(`upsert with mode ${String(mode)}`)
-      const entries = prepareRecords(records, (record) => entryOf(this.#engine, record, known.definition))
-      const unique = uniqueBatch(entries, ({ id }) => id, mode)
-      return { outcomes: unique.outcomes(await this.#store.write(session, known, this.#engine, mode, unique.records)) }
+      const engine = this.#engine
+      const checked = prepareRecords(records, (record) => checkRecord(record, known.definition, engine.mostRanges))
+      const unique = uniqueBatch(checked, ({ id }) => id, mode)
+      const writing = { mode, records: unique.records, encode: (record: VectorRecord) => engine.encode(record) }
+      return { outcomes: unique.outcomes(await this.#store.write(session, known, engine, writing)) }
     })
   }
 
   async patch(options: Parameters<VectorRole['patch']>[0]): Promise<WriteResult> {
     return this.#on('patch', options, true, async (known, session) => {
-      const entries = prepareRecords(options.records, (patch) => patchOf(this.#engine, patch))
-      const unique = uniqueBatch(entries, ({ id }) => id, 'ifNewer')
-      const outcomes = await this.#store.write(session, known, this.#engine, 'patch', unique.records)
-      return { outcomes: unique.outcomes(outcomes) }
+      const engine = this.#engine
+      const checked = prepareRecords(options.records, (patch) => checkPatch(patch, engine.mostRanges))
+      const unique = uniqueBatch(checked, ({ id }) => id, 'ifNewer')
+      const encode = (patch: Patch) => engine.encodePatch(patch)
+      const writing = { mode: 'patch', records: unique.records, encode } as const
+      return { outcomes: unique.outcomes(await this.#store.write(session, known, engine, writing)) }
     })
   }
 

@@ -6,13 +6,13 @@ import {
   type VectorRecord,
   VeritasError,
 } from '@veritas-db/core/contract'
-import { BATCH_BYTES, checkRanges, MAX_DIMENSIONS, MAX_RANGES, MAX_TOP_K } from '../check.js'
+import { BATCH_BYTES, MAX_RANGES } from '../check.js'
 import type { Known } from '../collections.js'
 import type { RedisConfig } from '../config.js'
 import type { Session } from '../connection.js'
-import type { Algorithm, Engine, Question, TextQuestion } from '../engine.js'
+import { type Algorithm, commonCapabilities, type Engine, type Question, type TextQuestion } from '../engine.js'
 import { isNoEngine, isNoIndex } from '../errors.js'
-import { type Compiled, filterCapabilities } from '../filter.js'
+import type { Compiled } from '../filter.js'
 import { indexOf, type Place, recordPrefix } from '../keys.js'
 import {
   bestFirst,
@@ -32,8 +32,8 @@ import { compileQuery, TAG_FIELD } from './query.js'
 import { type Hit, type SearchRequest, search } from './search.js'
 import { indexedText, wordQuery } from './words.js'
 
-/** Records that one transaction writes: while it runs, the server does nothing else. */
-const RECORDS_A_TRANSACTION = 500
+/** Records that one transaction writes: while it runs (some 40 ms) the server does nothing else; after each it may wait for the disk. */
+const RECORDS_A_TRANSACTION = 1000
 /** Records that are found and deleted in one round. */
 const DELETED_A_ROUND = 1000
 
@@ -49,6 +49,7 @@ export class RediSearch implements Engine {
   readonly algorithm: Algorithm
   readonly capabilities: VectorCapabilities
   readonly scripts: Engine['scripts'] = hashScripts
+  readonly mostRanges: number = MAX_RANGES
   readonly #hnsw: RedisConfig['hnsw']
   readonly #timeoutMs: number
 
@@ -58,18 +59,10 @@ export class RediSearch implements Engine {
     this.#timeoutMs = timeoutMs
     this.capabilities = Object.freeze<VectorCapabilities>({
       limits: { batchRecords: RECORDS_A_TRANSACTION, batchBytes: BATCH_BYTES },
-      filter: filterCapabilities,
-      upsertModes: ['replace', 'ifNewer', 'ifAbsent'],
-      conditionalUpsert: 'atomic',
-      readAfterWrite: 'immediate',
-      scan: { order: 'key', resume: 'cursor', snapshot: false },
+      ...commonCapabilities,
       metrics: ['cosine', 'dot', 'euclidean'],
-      maxDimensions: MAX_DIMENSIONS,
-      maxTopK: MAX_TOP_K,
       exact: algorithm === 'flat' ? 'always' : 'optional',
       fullText: true,
-      patch: true,
-      deleteByFilter: true,
     })
   }
 
@@ -96,9 +89,9 @@ export class RediSearch implements Engine {
    * Sees to it that the index has the fields of numbers and dates, before a record with them is written. No record can have had
    * one before, so none has to be looked through; several writers may do so at once.
    */
-  async prepare(session: Session, known: Known, entries: readonly Entry[]): Promise<void> {
+  async prepare(session: Session, known: Known, ranges: Iterable<string>): Promise<void> {
     const missing = new Set<string>()
-    for (const { ranges = [] } of entries) for (const field of ranges) if (!known.ranges.has(field)) missing.add(field)
+    for (const field of ranges) if (!known.ranges.has(field)) missing.add(field)
     await Promise.all(
       [...missing].map(async (field) => {
         try {
@@ -222,10 +215,8 @@ export const dropIndex = async (session: Session, place: Place): Promise<void> =
 
 const withStatements = (entry: Entry, metadata: VectorRecord['metadata']): Entry => {
   const { tags, ranges } = statementsOf(metadata)
-  checkRanges(ranges.length)
   if (tags.length > 0) entry.fields.push(TAG_FIELD, tags.join(','))
   for (const [field, value] of ranges) entry.fields.push(field, String(value))
-  entry.ranges = ranges.map(([field]) => field)
   return entry
 }
 

@@ -5,13 +5,12 @@ import {
   type VectorMatch,
   type VectorRecord,
 } from '@veritas-db/core/contract'
-import { BATCH_BYTES, MAX_DIMENSIONS, MAX_TOP_K } from '../check.js'
+import { BATCH_BYTES } from '../check.js'
 import type { Known } from '../collections.js'
 import type { RedisConfig } from '../config.js'
 import type { Reply, Session } from '../connection.js'
-import type { Algorithm, Engine, Question } from '../engine.js'
+import { type Algorithm, commonCapabilities, type Engine, type Question } from '../engine.js'
 import { refuse } from '../errors.js'
-import { filterCapabilities } from '../filter.js'
 import { type Place, vectorSetOf } from '../keys.js'
 import {
   bestFirst,
@@ -40,20 +39,13 @@ const MOST_CANDIDATES = 1_000_000
 export class VectorSets implements Engine {
   readonly algorithm: Algorithm = 'vectorset'
   readonly scripts: Engine['scripts'] = vectorSetScripts
+  readonly mostRanges: number = Number.POSITIVE_INFINITY
   readonly capabilities: VectorCapabilities = Object.freeze<VectorCapabilities>({
     limits: { batchRecords: RECORDS_A_TRANSACTION, batchBytes: BATCH_BYTES },
-    filter: filterCapabilities,
-    upsertModes: ['replace', 'ifNewer', 'ifAbsent'],
-    conditionalUpsert: 'atomic',
-    readAfterWrite: 'immediate',
-    scan: { order: 'key', resume: 'cursor', snapshot: false },
+    ...commonCapabilities,
     metrics: ['cosine'],
-    maxDimensions: MAX_DIMENSIONS,
-    maxTopK: MAX_TOP_K,
     exact: 'optional',
     fullText: false,
-    patch: true,
-    deleteByFilter: true,
   })
   readonly #hnsw: RedisConfig['hnsw']
   readonly #store: Store
