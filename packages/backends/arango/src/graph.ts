@@ -4,6 +4,7 @@ import {
   checkLimit,
   checkName,
   checkNode,
+  checkUpsertMode,
   type GraphCapabilities,
   type GraphRole,
   type GraphSchema,
@@ -12,7 +13,7 @@ import {
 } from '@veritas-db/core/contract'
 import type { Access } from './access.js'
 import { limits } from './batches.js'
-import { refuse } from './errors.js'
+import { backendName, refuse } from './errors.js'
 import { filterCapabilities } from './filter.js'
 import * as read from './graph/read.js'
 import * as write from './graph/write.js'
@@ -72,13 +73,16 @@ export const createGraphRole = (access: Access): GraphRole => {
 
     upsertNodes: (options) =>
       access.call('graph', 'upsertNodes', options, async (call) => {
-        const graph = await spaces.graph(call, options.scope)
-        return { outcomes: await write.upsertNodes(access, call, graph, options.nodes, options.mode ?? 'replace') }
+        const { scope, nodes, mode = 'replace' } = options
+        checkUpsertMode(mode, graphCapabilities, backendName, 'graph')
+        const graph = await spaces.graph(call, scope)
+        return { outcomes: await write.upsertNodes(access, call, graph, nodes, mode) }
       }),
 
     upsertEdges: (options) =>
       access.call('graph', 'upsertEdges', options, async (call) => {
         const { scope, edges, mode = 'replace' } = options
+        checkUpsertMode(mode, graphCapabilities, backendName, 'graph')
         return { outcomes: await write.upsertEdges(access, call, scope, edges, mode) }
       }),
 

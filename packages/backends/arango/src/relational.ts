@@ -5,6 +5,7 @@ import {
   checkLimit,
   checkName,
   checkRow,
+  checkUpsertMode,
   type FilterNode,
   invalid,
   isMatchAll,
@@ -242,8 +243,9 @@ export const createRelationalRole = (access: Access, transaction: Transact): Rel
 
     upsert: (options) =>
       access.call('relational', 'upsert', options, async (call) => {
-        const table = await checkedTable(call, options)
-        return { outcomes: await write(call, table, options.records, options.mode ?? 'replace') }
+        const { records, mode = 'replace' } = options
+        checkUpsertMode(mode, relationalCapabilities, backendName, 'relational')
+        return { outcomes: await write(call, await checkedTable(call, options), records, mode) }
       }),
 
     get: (options) =>

@@ -5,6 +5,7 @@ import {
   checkLimit,
   checkName,
   checkNode,
+  checkUpsertMode,
   type EdgeRecord,
   type EdgeSet,
   type FilterNode,
@@ -23,7 +24,7 @@ import {
   type Version,
 } from '@veritas-db/core/contract'
 import { batchRecords, inBatches, writeResult } from './batches.js'
-import { guarded, missing } from './errors.js'
+import { backendName, guarded, missing } from './errors.js'
 import { compileJsonFilter } from './fields.js'
 import type { CompiledFilter } from './filter.js'
 import {
@@ -162,6 +163,7 @@ export const createGraphRole = (access: Access): GraphRole => {
     upsertNodes: (options) =>
       guard('upsertNodes', options, () => {
         const { nodes, mode = 'replace' } = options
+        checkUpsertMode(mode, graphCapabilities, backendName, 'graph')
         const keysOf = ({ key }: NodeRecord): Key[] => [key]
         return write(options, nodes, checkNode, keysOf, (writer, node) => writer.writeNode(node, mode))
       }),
@@ -169,6 +171,7 @@ export const createGraphRole = (access: Access): GraphRole => {
     upsertEdges: (options) =>
       guard('upsertEdges', options, () => {
         const { edges, mode = 'replace' } = options
+        checkUpsertMode(mode, graphCapabilities, backendName, 'graph')
         const keysOf = ({ source, target }: EdgeRecord): Key[] => [source, target]
         return write(options, edges, checkEdge, keysOf, (writer, edge) => writer.writeEdge(edge, mode))
       }),

@@ -3,6 +3,7 @@ import {
   checkLimit,
   checkName,
   checkRow,
+  checkUpsertMode,
   type FilterNode,
   FULL_FILTER,
   invalid,
@@ -21,7 +22,7 @@ import {
   type Version,
 } from '@veritas-db/core/contract'
 import { batchRecords, deleteInBatches, inBatches, sum, writeResult } from './batches.js'
-import { guarded, missing } from './errors.js'
+import { backendName, guarded, missing } from './errors.js'
 import { type CompiledFilter, compileFilter } from './filter.js'
 import { positionOf } from './pages.js'
 import { runRaw } from './raw.js'
@@ -141,6 +142,7 @@ export const createRelationalRole = (
     upsert: (options) =>
       guard('upsert', options, async () => {
         const { signal, records, mode = 'replace' } = options
+        checkUpsertMode(mode, relationalCapabilities, backendName, 'relational')
         const write = ({ session }: Transaction, batch: readonly RowRecord[]): Outcome[] => {
           const writer = new RowWriter(session, tableOf(session, options))
           return batch.map((record) => writer.write(record, mode))

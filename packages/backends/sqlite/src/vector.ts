@@ -1,12 +1,11 @@
 import {
   APPLIED,
-  type CollectionDefinition,
-  checkFieldName,
+  checkCollection,
   checkLimit,
+  checkUpsertMode,
   checkVectorPatch,
   checkVectorRecord,
   FULL_FILTER,
-  invalid,
   issuesOf,
   type Outcome,
   pageOf,
@@ -19,7 +18,7 @@ import {
   type VectorRole,
 } from '@veritas-db/core/contract'
 import { batchRecords, deleteInBatches, inBatches, sum, writeResult } from './batches.js'
-import { guarded, missing, refuse } from './errors.js'
+import { backendName, guarded, missing, refuse } from './errors.js'
 import { compileJsonFilter } from './fields.js'
 import type { CompiledFilter } from './filter.js'
 import { encodeJson } from './json.js'
@@ -60,15 +59,6 @@ type Include = NonNullable<VectorQuery['include']>
 type ScanArguments = ScanOptions & { readonly fields?: 'keys' | 'all' }
 
 const slotsOf = (rows: readonly SqlRow[]): number[] => rows.map((row) => row.slot as number)
-
-const checkDefinition = ({ dimensions, metric, fields = {} }: CollectionDefinition): void => {
-  if (!Number.isSafeInteger(dimensions) || dimensions < 1)
-    throw invalid('dimensions', 'needs a whole number of at least 1')
-  if (dimensions > vectorCapabilities.maxDimensions)
-    throw invalid('dimensions', `is at most ${vectorCapabilities.maxDimensions}, got ${dimensions}`)
-  if (!vectorCapabilities.metrics.includes(metric)) throw refuse('vector', `the metric ${String(metric)}`)
-  for (const path of Object.keys(fields)) for (const part of path.split('.')) checkFieldName(part, 'fields')
-}
 
 const collectionOf = (session: Session, scope: VectorQuery['scope']): VectorSpace => {
   const space = findCollection(session, scope)
@@ -128,7 +118,7 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
 
     ensureCollection: (options) =>
       guard('ensureCollection', options, async () => {
-        checkDefinition(options)
+        checkCollection(options, vectorCapabilities, backendName)
         // Most calls find everything in place, and need no turn as the writer.
         if (await access.read(options.signal, (session) => isEnsured(findCollection(session, options.scope), options)))
           return
@@ -149,6 +139,7 @@ export const createVectorRole = (access: Access, cache: MatrixCache): VectorRole
     upsert: (options) =>
       guard('upsert', options, async () => {
         const { signal, scope, records, mode = 'replace' } = options
+        checkUpsertMode(mode, vectorCapabilities, backendName, 'vector')
         const write = (transaction: Transaction, batch: readonly VectorRecord[]): Outcome[] => {
           const writer = recordWriter(transaction, collectionOf(transaction.session, scope))
           return batch.map((record) => writer.write(record, mode))

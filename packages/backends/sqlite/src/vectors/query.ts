@@ -1,5 +1,5 @@
-import { checkLimit, checkVector, type VectorMatch, type VectorQuery } from '@veritas-db/core/contract'
-import { missing } from '../errors.js'
+import { bestFirst, checkVectorQuery, type VectorMatch, type VectorQuery } from '@veritas-db/core/contract'
+import { backendName, missing } from '../errors.js'
 import { compileJsonFilter } from '../fields.js'
 import type { Access, Session } from '../session.js'
 import type { MatrixCache } from './cache.js'
@@ -14,7 +14,6 @@ const maxTopKByCodes = 2000
 
 /** The nearest records, best first: by the code matrix where it can answer, else by a scan in SQL. */
 export const runQuery = (access: Access, cache: MatrixCache, query: VectorQuery): Promise<readonly VectorMatch[]> => {
-  checkLimit(query.topK, 'topK', maxTopK)
   const byCodes = query.exact !== true && query.topK <= maxTopKByCodes
   // Inside a unit of work the matrix would miss what the unit has written.
   if (!byCodes || access.transaction) return access.read(query.signal, (session) => answer(session, query))
@@ -40,9 +39,9 @@ function answer(session: Session, query: VectorQuery, cache?: MatrixCache): Vect
   const { scope, vector, topK } = query
   const space = findCollection(session, scope)
   if (!space) throw missing(`The collection "${scope.collection}"`, 'ensureCollection')
-  checkVector(vector, space.definition.dimensions)
+  checkVectorQuery(query, space.definition, { exact: 'optional', maxTopK }, backendName)
   const state = readState(session, space.id)
-  if (!state || topK === 0) return []
+  if (!state) return []
   const input = { vector, topK, filter: compileJsonFilter(query.filter, 'r', 'metadata', space.definition.paths) }
   const entry = cache?.current(session, space, state)
   if (entry === 'load') return new NeedsLoad(space)
@@ -71,6 +70,5 @@ const toMatches = (
       const { score, vector } = bySlot.get(row.slot as number) as Found
       return { ...toRecord(row), score, ...(include.vector && { vector }) }
     })
-  const before = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-  return matches.sort((a, b) => b.score - a.score || before(a.key, b.key) || a.ordinal - b.ordinal).slice(0, topK)
+  return matches.sort(bestFirst).slice(0, topK)
 }
