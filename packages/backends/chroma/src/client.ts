@@ -1,3 +1,4 @@
+import { shortNumbers } from '@veritas-db/core/contract'
 import type { AdminClientArgs, ChromaClient } from 'chromadb'
 
 type Chroma = typeof import('chromadb')
@@ -74,7 +75,7 @@ export const clientFactory = (chroma: Chroma, args: ServerArgs): ClientFactory =
   const client = (signal?: AbortSignal): ChromaClient => (signal ? new OwnClient(withSignal(signal)) : unsignalled)
   return {
     client,
-    vector: (vector) => (known?.supports_base64_encoding ? new EncodedVector(vector) : Array.from(vector)),
+    vector: (vector) => (known?.supports_base64_encoding ? new EncodedVector(vector) : shortNumbers(vector)),
     preflight: (signal) => client(signal).getPreflightChecks(),
     checkDatabase: async (signal) => {
       // A listing of the collections of a database that is not there is no error: it is empty.
@@ -87,7 +88,7 @@ export const clientFactory = (chroma: Chroma, args: ServerArgs): ClientFactory =
 /** The one client that was given to us: it knows no signals, and encodes vectors itself. */
 export const injectedFactory = (client: ChromaClient): ClientFactory => ({
   client: () => client,
-  vector: (vector) => Array.from(vector),
+  vector: shortNumbers,
   preflight: () => client.getPreflightChecks(),
   checkDatabase: () => client.countCollections(),
 })

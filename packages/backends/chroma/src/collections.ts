@@ -1,11 +1,11 @@
 import {
   type CollectionDefinition,
   type CollectionInfo,
-  checkScope,
   type FieldType,
   type Metric,
   physicalName,
   type Scope,
+  scopeKey,
   throwIfAborted,
   VeritasError,
 } from '@veritas-db/core/contract'
@@ -69,12 +69,12 @@ export class Collections {
       now = { ...found, fields: { ...found.fields, ...Object.fromEntries(missing) } }
       await handle.modify({ metadata: encodeInfo(prefix, scope, now) })
     }
-    this.#known.set(placeOf(scope), { handle, definition: now })
+    this.#known.set(scopeKey(scope), { handle, definition: now })
   }
 
   async drop(session: Session, scope: Scope): Promise<void> {
     const name = physicalName(this.#config.prefix, scope)
-    this.#known.delete(placeOf(scope))
+    this.#known.delete(scopeKey(scope))
     try {
       await session.client.deleteCollection({ name })
     } catch (error) {
@@ -97,8 +97,7 @@ export class Collections {
 
   /** Runs `work` on the collection. What is remembered may be gone and made anew by somebody else: then it is looked up again. */
   async use<T>(session: Session, scope: Scope, work: (collection: Collection, known: Known) => Promise<T>): Promise<T> {
-    checkScope(scope)
-    const place = placeOf(scope)
+    const place = scopeKey(scope)
     const remembered = this.#known.get(place)
     if (remembered) {
       try {
@@ -134,10 +133,6 @@ export class Collections {
     }
   }
 }
-
-/** Names hold no dots. */
-const placeOf = ({ tenant = '', collection, incarnation = 0 }: Scope): string =>
-  `${tenant}.${collection}.${incarnation}`
 
 const describe = ({ tenant, collection, incarnation }: Scope): string =>
   `"${collection}"${tenant === undefined ? '' : ` of the tenant "${tenant}"`}${incarnation ? `, incarnation ${incarnation}` : ''}`

@@ -1,30 +1,13 @@
-import { abortError, type ErrorCode, type RoleName, unsupported, VeritasError } from '@veritas-db/core/contract'
+import { type ErrorMeaning, explainWith, type FailedCall, unsupported, VeritasError } from '@veritas-db/core/contract'
 
 /** The plugin's name, as errors carry it. */
 export const backendName = 'chroma'
 
-/** What is known of a call whose error is to be explained. */
-export interface ErrorContext {
-  /** Host and port, or what else names the server. */
-  readonly target: string
-  readonly role?: RoleName
-  readonly operation?: string
-  /** Whether the call changes anything: then what broke in flight may have happened. */
-  readonly write?: boolean
-  /** Whether a part of the call's work has been done already. */
-  readonly changed?: boolean
-  readonly signal?: AbortSignal | undefined
-}
-
-interface Meaning {
-  readonly code: ErrorCode
-  /** Whether the request may have been carried out all the same. */
-  readonly inFlight?: boolean
-  readonly message?: string
-}
+/** Where the certificate of an authority is given. */
+const AUTHORITY = 'NODE_EXTRA_CA_CERTS or to a dispatcher in the option fetchOptions'
 
 /** The classes of the client, by name: a copy of the package may be another one. */
-const meanings: Readonly<Record<string, Meaning>> = {
+const meanings: Readonly<Record<string, ErrorMeaning>> = {
   ChromaConnectionError: {
     code: 'CONNECTION',
     inFlight: true,
@@ -41,7 +24,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
 }
 
 /** What the client makes of every status it does not know: the text of the answer, or status and reason. */
-const ofServerError = (message: string): Meaning => {
+const ofServerError = (message: string): ErrorMeaning => {
   const status = Number(/^(\d{3}): /.exec(message)?.[1] ?? 500)
   if (status === 413) return { code: 'VALIDATION' }
   if (status === 408) return { code: 'TIMEOUT', inFlight: true }
@@ -53,7 +36,7 @@ const ofServerError = (message: string): Meaning => {
   return { code: 'INTERNAL', inFlight: true }
 }
 
-const meaningOf = (error: Error): Meaning | undefined => {
+const meaningOf = (error: Error): ErrorMeaning | undefined => {
   if (error.name === 'ChromaServerError') return ofServerError(error.message)
   // An answer that breaks off half-way is no error of the client's own.
   if (error instanceof TypeError && /terminated|fetch failed|other side closed/i.test(error.message))
@@ -62,38 +45,12 @@ const meaningOf = (error: Error): Meaning | undefined => {
 }
 
 /** A native error as a VeritasError; one that is a VeritasError already gets what it lacks. */
-export const toVeritasError = (error: unknown, context: ErrorContext): VeritasError => {
-  const { target, role, operation, write = false, changed = false, signal } = context
-  const common = {
-    backend: backendName,
-    ...(role && { role }),
-    ...(operation !== undefined && { operation }),
-    ...(changed && { outcome: 'unknown' as const }),
-  }
-  const inFlight = write ? ({ outcome: 'unknown' } as const) : {}
-  if (VeritasError.is(error)) return VeritasError.from(error, common)
-  if (signal?.aborted) return abortError(signal, { ...common, cause: error, ...inFlight })
-  const native = error instanceof Error ? error : new Error(String(error))
-  const meaning: Meaning = meaningOf(native) ?? { code: 'INTERNAL', inFlight: true }
-  return new VeritasError({
-    ...common,
-    code: meaning.code,
-    message: `Chroma at ${target} ${meaning.message ?? `says: ${native.message}`}.`,
-    cause: error,
-    ...(meaning.inFlight && inFlight),
-  })
-}
-
-/** Why a connection could not be made, as `fetch` tells it. */
-export const notReached = (cause: Error): { readonly why: string; readonly retryable: boolean } => {
-  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
-  const text = `${code} ${cause.message}`.trim()
-  // OpenSSL's words for a certificate that is not trusted or not for this host, and Node's for a peer that speaks no TLS.
-  if (!/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL/.test(code)) return { why: `${text}.`, retryable: true }
-  const advice =
-    'set NODE_EXTRA_CA_CERTS, or a dispatcher in the option fetchOptions, to the authority of its certificate'
-  return { why: `${text}: ${advice}, and check that it speaks TLS at this port.`, retryable: false }
-}
+export const toVeritasError: (error: unknown, call: FailedCall) => VeritasError = explainWith({
+  backend: backendName,
+  product: 'Chroma',
+  caOption: AUTHORITY,
+  meaningOf,
+})
 
 /** Whether the server does not know the collection. */
 export const isNotFound = (error: unknown): boolean =>

@@ -1,13 +1,14 @@
 import {
   APPLIED,
   assertPushable,
+  bestFirst,
   type CallOptions,
   type CollectionDefinition,
   type CollectionInfo,
-  checkDimensions,
-  checkFieldName,
+  checkCollection,
   checkLimit,
-  checkVector,
+  checkUpsertMode,
+  checkVectorQuery,
   type DeleteResult,
   type FilterNode,
   foreignCursor,
@@ -20,6 +21,7 @@ import {
   type RecordIssue,
   type ScanOptions,
   type ScopedOptions,
+  shortNumbers,
   splitBatches,
   throwIfAborted,
   uniqueBatch,
@@ -31,9 +33,9 @@ import {
 } from '@veritas-db/core/contract'
 import type { Collection, Where } from 'chromadb'
 import { entryOf, MAX_DIMENSIONS, MAX_REQUEST_BYTES } from './check.js'
-import { Collections, type Known, spaces } from './collections.js'
+import { Collections, type Known } from './collections.js'
 import type { ChromaConfig } from './config.js'
-import type { Connection, Session } from './connection.js'
+import { type Connection, DEFAULT_BATCH, type Session } from './connection.js'
 import { type Entry, KEY_FIELD, leavesRest, parseId } from './encode.js'
 import { backendName, refuse } from './errors.js'
 import { type Compiled, compileFilter, filterCapabilities } from './filter.js'
@@ -44,6 +46,23 @@ const DELETE_A_REQUEST = 5000
 const MAX_TOP_K = 10_000
 /** Records of one page of a scan, whatever is asked for: they come with vectors and texts, in one answer. */
 const PAGE = 5000
+
+/** What holds for every server; `batchRecords` is what each says of itself. */
+const CAPABILITIES: VectorCapabilities = Object.freeze<VectorCapabilities>({
+  limits: { batchRecords: DEFAULT_BATCH, batchBytes: MAX_REQUEST_BYTES },
+  filter: filterCapabilities,
+  upsertModes: ['replace'],
+  conditionalUpsert: 'none',
+  readAfterWrite: 'immediate',
+  scan: { order: 'native', resume: 'offset', snapshot: false },
+  metrics: ['cosine', 'dot', 'euclidean'],
+  maxDimensions: MAX_DIMENSIONS,
+  maxTopK: MAX_TOP_K,
+  exact: 'never',
+  fullText: false,
+  patch: false,
+  deleteByFilter: true,
+})
 
 /** Chroma as a vector store. */
 export class ChromaVector implements VectorRole {
@@ -56,21 +75,7 @@ export class ChromaVector implements VectorRole {
   }
 
   get capabilities(): VectorCapabilities {
-    return {
-      limits: { batchRecords: this.#connection.maxBatch, batchBytes: MAX_REQUEST_BYTES },
-      filter: filterCapabilities,
-      upsertModes: ['replace'],
-      conditionalUpsert: 'none',
-      readAfterWrite: 'immediate',
-      scan: { order: 'native', resume: 'offset', snapshot: false },
-      metrics: ['cosine', 'dot', 'euclidean'],
-      maxDimensions: MAX_DIMENSIONS,
-      maxTopK: MAX_TOP_K,
-      exact: 'never',
-      fullText: false,
-      patch: false,
-      deleteByFilter: true,
-    }
+    return { ...CAPABILITIES, limits: { ...CAPABILITIES.limits, batchRecords: this.#connection.maxBatch } }
   }
 
   check(records: readonly VectorRecord[], definition?: CollectionDefinition): readonly RecordIssue[] {
@@ -80,10 +85,7 @@ export class ChromaVector implements VectorRole {
   async ensureCollection(options: ScopedOptions & CollectionDefinition): Promise<void> {
     const { scope, signal: _, ...definition } = options
     await this.#call('ensureCollection', options, true, async (session) => {
-      if (!Object.hasOwn(spaces, definition.metric)) throw refuse(`the metric ${String(definition.metric)}`)
-      checkDimensions(definition.dimensions, MAX_DIMENSIONS)
-      for (const path of Object.keys(definition.fields ?? {}))
-        for (const name of path.split('.')) checkFieldName(name, 'fields')
+      checkCollection(definition, CAPABILITIES, backendName)
       await this.#collections.ensure(session, scope, definition)
     })
   }
@@ -99,8 +101,7 @@ export class ChromaVector implements VectorRole {
   async upsert(options: Parameters<VectorRole['upsert']>[0]): Promise<WriteResult> {
     const { records, mode = 'replace' } = options
     return this.#on('upsert', options, true, async (collection, session, { definition }) => {
-      if (mode !== 'replace')
-        throw refuse(`upsert with mode ${mode}`, 'record ids hold the version, so that nothing newer is overwritten.')
+      checkUpsertMode(mode, CAPABILITIES, backendName, 'vector')
       const entries = prepareRecords(records, (record) => entryOf(record, definition))
       const unique = uniqueBatch(entries, ({ id }) => id, mode)
       const outcomes: Outcome[] = []
@@ -128,15 +129,13 @@ export class ChromaVector implements VectorRole {
   }
 
   async query(options: Parameters<VectorRole['query']>[0]): Promise<readonly VectorMatch[]> {
-    const { vector, topK, filter, include = {}, exact = false } = options
+    const { vector, topK, filter, include = {} } = options
     return this.#on('query', options, false, async (collection, _, { definition }) => {
-      if (exact) throw refuse('exact queries', 'leave out exact.')
-      checkVector(vector, definition.dimensions, 'vector')
-      checkLimit(topK, 'topK', MAX_TOP_K, 1)
+      checkVectorQuery(options, definition, CAPABILITIES, backendName)
       const where = this.#compile(filter)
       if (where === false) return []
       const answer = await collection.query({
-        queryEmbeddings: [Array.from(vector)],
+        queryEmbeddings: [shortNumbers(vector)],
         nResults: topK,
         include: [...fieldsOf(include), 'distances'],
         ...(where !== true && { where }),
@@ -150,7 +149,7 @@ export class ChromaVector implements VectorRole {
       }))
       const score = ({ distance }: Row): number => similarity(definition.metric, distance ?? Number.NaN)
       return (await found(collection, rows, include, (record, row) => ({ ...record, score: score(row) }))).sort(
-        (a, b) => b.score - a.score || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.ordinal - b.ordinal),
+        bestFirst,
       )
     })
   }

@@ -223,8 +223,6 @@ withServer(`with a server${reason}`, () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'veritas-chroma-'))
     ends.push(() => rm(folder, { recursive: true }))
     await writeFile(path.join(folder, 'ca.pem'), front.ca)
-    process.env.NODE_EXTRA_CA_CERTS = path.join(folder, 'ca.pem')
-    ends.push(() => delete process.env.NODE_EXTRA_CA_CERTS)
     const { vector: _, ...rest } = record
     const program = `
       const { default: chroma } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)})
@@ -239,7 +237,8 @@ withServer(`with a server${reason}`, () => {
       await vector.dropCollection({ scope })
       await backend.close()
     `
-    expect(await runProgram(program)).toEqual({ code: 0, output: 'a\n' })
+    const env = { NODE_EXTRA_CA_CERTS: path.join(folder, 'ca.pem') }
+    expect(await runProgram(program, { env })).toEqual({ code: 0, output: 'a\n' })
   }, 20_000)
 
   it('a process that closes its backend ends by itself', async () => {
