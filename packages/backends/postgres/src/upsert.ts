@@ -17,7 +17,7 @@ import { eachKey, quote } from './sql.js'
 export const LIMITS: Limits = { batchRecords: 10_000, batchBytes: 64 * 2 ** 20 }
 
 /** What one merge holds: the server keeps it in `work_mem`, 4 MB by default, and writes to disk what is beyond. */
-const MERGE: Limits = { batchRecords: LIMITS.batchRecords, batchBytes: 3 * 2 ** 20 }
+export const MERGE: Limits = { batchRecords: LIMITS.batchRecords, batchBytes: 3 * 2 ** 20 }
 
 /** From how many rows on it pays to look whether all are new, and to copy them then (measured). */
 const COPY_ROWS = 300
@@ -111,7 +111,7 @@ const inOrder = (identities: readonly string[]): readonly number[] => {
 }
 
 /** Does `work` for pieces of `items` within limits; several are one transaction. */
-const piecewise = async <T>(
+export const piecewise = async <T>(
   session: Session,
   items: readonly T[],
   limits: Limits,

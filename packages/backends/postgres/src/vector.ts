@@ -2,6 +2,7 @@ import {
   type CollectionDefinition,
   type CollectionInfo,
   checkLimit,
+  checkVectorPatch,
   checkVectorRecord,
   FULL_FILTER,
   issuesOf,
@@ -257,6 +258,7 @@ export const createVectorRole = (context: RoleContext): VectorRole => {
     patch: (options) =>
       guard('patch', options, async () => {
         const { signal, scope, records } = options
+        refuseMistakes(records, checkVectorPatch)
         const outcomes = await access.write(signal, async (session) =>
           patchRecords(session, tableOf(await collectionOf(session, scope)), records),
         )

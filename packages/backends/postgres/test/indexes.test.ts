@@ -203,4 +203,14 @@ describe.skipIf(url === undefined)(`indexes on a real server${unless}`, { timeou
     ).toHaveLength(1)
     await graph.dropSchema({ scope: other })
   })
+
+  it('give their matches in order, also where they look for more than once', async () => {
+    backend = await open({ indexBuild: 'eager', efSearch: 10 })
+    const filter: FilterNode = { op: 'eq', path: 'group', value: 'g1' }
+    const { vector } = backend.roles
+    const matches = await vector.query({ scope, vector: at(5), topK: 200, filter })
+    expect(matches).toHaveLength(200)
+    const scores = matches.map((match) => match.score)
+    expect(scores).toEqual(scores.toSorted((a, b) => b - a))
+  })
 })

@@ -1,12 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   documentKey,
   type EdgeRecord,
+  type Key,
   type Metadata,
   type Outcome,
   type RowRecord,
   type UpsertMode,
   type VectorRecord,
   version,
+  type WriteResult,
 } from '@veritas-db/core/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PostgresBackend } from '../src/index.js'
@@ -231,6 +234,78 @@ describe.skipIf(url === undefined)(`large batches on a real server${unless}`, { 
     ])
     const [found] = await roles().relational.get({ scope, table, keys: [row(1).key], columns: ['n'] })
     expect(found?.values).toEqual({ n: 2 })
+  })
+
+  it('of edges and the removal of their ends wait for each other, and leave no edge without its ends', async () => {
+    await fresh()
+    const { graph } = roles()
+    const nodes = many((i) => ({ ...vector(i), label: 'Document', placeholder: false, properties: {} }), 3)
+    const [a, b, c] = nodes.map((node) => node.key) as [Key, Key, Key]
+    await graph.upsertNodes({ scope, nodes })
+    const to = (target: Key): EdgeRecord => ({
+      source: a,
+      target,
+      type: 'REFERENCES',
+      ordinal: 0,
+      version: version(1),
+      properties: {},
+    })
+    // Edges first: who deletes their end waits, and takes them with it.
+    let deleting: Promise<unknown> = Promise.resolve()
+    await backend.unitOfWork?.({}, async (inner) => {
+      await inner.graph.upsertEdges({ scope, edges: [to(b)] })
+      deleting = second.roles.graph.deleteNodes({ scope, keys: [b] })
+      expect(await Promise.race([deleting, sleep(200, 'waits')])).toBe('waits')
+    })
+    expect(await deleting).toEqual({ deleted: 1 })
+    expect(await graph.count({ scope, of: 'edges' })).toBe(0)
+    // The removal first: who writes edges waits, and finds their end gone.
+    let writing: Promise<WriteResult> = Promise.resolve({ outcomes: [] })
+    await backend.unitOfWork?.({}, async (inner) => {
+      await inner.graph.deleteNodes({ scope, keys: [c] })
+      const sets = [{ source: a, version: version(2), edges: [to(c)] }]
+      writing = second.roles.graph.replaceEdges({ scope, sets })
+      expect(await Promise.race([writing, sleep(200, 'waits')])).toBe('waits')
+    })
+    expect((await writing).outcomes).toMatchObject([{ status: 'failed', error: { code: 'NOT_FOUND' } }])
+    expect(await graph.count({ scope, of: 'edges' })).toBe(0)
+  })
+
+  it('of large records are cut by their bytes', async () => {
+    await fresh()
+    const { vector: vectors } = roles()
+    const large = { text: 'long words '.repeat(50_000) }
+    // Some 20 MB, which one merge does not take.
+    const records = many((i) => vector(i, 1, large), 20)
+    expect(await upsert(records, 'ifNewer')).toEqual({ applied: 20 })
+    const newer = records.map((record) => ({ ...record, version: version(2) }))
+    expect(await upsert(newer, 'ifNewer')).toEqual({ applied: 20 })
+    expect(await upsert(records, 'ifNewer')).toEqual({ stale: 20 })
+    const patches = records.map(({ key, ordinal }) => ({ key, ordinal, version: version(3), metadata: large }))
+    expect(statuses((await vectors.patch({ scope, records: patches })).outcomes)).toEqual({ applied: 20 })
+    expect((await vectors.get({ scope, keys: [vector(19).key] }))[0]?.version).toBe(version(3))
+  })
+
+  it('refuse cursors that no page gave', async () => {
+    await fresh()
+    const { relational, vector: vectors, graph } = roles()
+    await relational.upsert({ scope, table, records: [row(1)] })
+    const cursor = (...position: unknown[]): string => Buffer.from(JSON.stringify(position)).toString('base64url')
+    const order = { column: 'd', direction: 'ascending' } as const
+    const key = row(1).key
+    for (const bad of [cursor('never', key), cursor(1e300, key), cursor(0, 5), cursor(0, 'x'), cursor(), 'nonsense'])
+      await expect(relational.find({ scope, table, order, limit: 1, cursor: bad }), bad).rejects.toMatchObject({
+        code: 'VALIDATION',
+      })
+    const scans = [
+      (bad: string) => relational.scan({ scope, table, cursor: bad }),
+      (bad: string) => vectors.scan({ scope, cursor: bad }),
+      (bad: string) => graph.scanNodes({ scope, cursor: bad }),
+      (bad: string) => graph.scanEdges({ scope, cursor: bad }),
+    ]
+    for (const scan of scans)
+      for (const bad of [cursor('x'), cursor('x', 1), cursor('x', 'y', 'z', 1), cursor(1), ''])
+        await expect(scan(bad), bad).rejects.toMatchObject({ code: 'VALIDATION' })
   })
 
   it('take texts longer than an index entry, and more words than a tsvector holds', async () => {

@@ -1,4 +1,11 @@
-import { invalid, type Position, type RelationalRole, readCursor } from '@veritas-db/core/contract'
+import {
+  foreignCursor,
+  invalid,
+  type Position,
+  type RelationalRole,
+  readCursor,
+  textAt,
+} from '@veritas-db/core/contract'
 import { encodeTimestamp } from '../binary.js'
 import { indexedText, type ScalarType } from '../filter.js'
 import { toKey } from '../role.js'
@@ -59,13 +66,20 @@ const afterPosition = (
   bindings: Bindings,
 ): string => {
   if (!position) return 'true'
-  const [value = null, key] = position
+  const [value = null] = position
+  const key = textAt(position, 1)
   const beyondKey = `r._key > ${bindings.bind(key)}::uuid`
   // Null comes before everything when ascending, after everything when descending.
   if (value === null) return down ? `(${column} IS NULL AND ${beyondKey})` : `(${column} IS NOT NULL OR ${beyondKey})`
-  const place = `${bindings.bind(type === 'date' ? encodeTimestamp(new Date(Math.round(Number(value)))) : value)}::${CASTS[type]}`
+  const place = `${bindings.bind(type === 'date' ? encodeTimestamp(instantOf(value)) : value)}::${CASTS[type]}`
   const beyond = down ? `${column} < ${place} OR ${column} IS NULL` : `${column} > ${place}`
   return `(${beyond} OR (${column} = ${place} AND ${beyondKey}))`
+}
+
+const instantOf = (milliseconds: Position[number]): Date => {
+  const instant = new Date(Math.round(Number(milliseconds)))
+  if (Number.isNaN(instant.getTime())) throw foreignCursor()
+  return instant
 }
 
 const CASTS: Readonly<Record<ScalarType, string>> = {

@@ -1,10 +1,8 @@
 import {
   APPLIED,
-  checkVectorPatch,
   encodeMetadata,
   type Metadata,
   type Outcome,
-  refuseMistakes,
   STALE,
   uniqueBatch,
   type VectorMatch,
@@ -16,6 +14,7 @@ import { type Column, decodeVector, encodeArray, intArray, TYPE_IDS, textArray, 
 import { decodeJson, jsonBytes } from '../json.js'
 import { toKey } from '../role.js'
 import type { Row, Session } from '../session.js'
+import { MERGE, piecewise } from '../upsert.js'
 
 type Include = NonNullable<VectorQuery['include']>
 type Found = Omit<VectorMatch, 'score'>
@@ -63,28 +62,32 @@ export const toRecord = (row: Row): VectorRecord => toMatch(row) as VectorRecord
 
 type Patch = Parameters<VectorRole['patch']>[0]['records'][number]
 
-/** Replaces metadata where the record is there and not newer. */
+const patchIdentity = ({ key, ordinal }: Pick<Patch, 'key' | 'ordinal'>): string => `${key} ${ordinal}`
+const patchBytes = ({ metadata }: Patch): number => 64 + jsonBytes(metadata)
+
+/** Replaces metadata where the record is there and not newer: all of them, or none where a statement fails. */
 export const patchRecords = async (
   session: Session,
   table: string,
   patches: readonly Patch[],
 ): Promise<readonly Outcome[]> => {
-  refuseMistakes(patches, checkVectorPatch)
-  const identity = (patch: Patch): string => `${patch.key} ${patch.ordinal}`
-  const unique = uniqueBatch(patches, identity, 'ifNewer')
+  const unique = uniqueBatch(patches, patchIdentity, 'ifNewer')
   const { records } = unique
-  const metadata = records.map((patch) => encodeMetadata(patch.metadata))
-  const { rows } = await session.query(
-    `UPDATE ${table} t SET version = p.version, metadata = p.metadata
-     FROM unnest($1::uuid[], $2::int4[], $3::text[], $4::jsonb[]) AS p (key, ordinal, version, metadata)
-     WHERE t.key = p.key AND t.ordinal = p.ordinal AND p.version COLLATE "C" >= t.version RETURNING t.key, t.ordinal`,
-    [
-      uuidArray(records.map((patch) => patch.key)),
-      intArray(records.map((patch) => patch.ordinal)),
-      textArray(records.map((patch) => patch.version)),
-      encodeArray({ name: 'metadata', type: 'jsonb', values: metadata }, TYPE_IDS.jsonb),
-    ],
-  )
-  const patched = new Set(rows.map((row) => `${toKey(row.key)} ${row.ordinal}`))
-  return unique.outcomes(records.map((patch) => (patched.has(identity(patch)) ? APPLIED : STALE)))
+  const patched = new Set<string>()
+  await piecewise(session, records, MERGE, patchBytes, async (piece) => {
+    const metadata = piece.map((patch) => encodeMetadata(patch.metadata))
+    const { rows } = await session.query(
+      `UPDATE ${table} t SET version = p.version, metadata = p.metadata
+       FROM unnest($1::uuid[], $2::int4[], $3::text[], $4::jsonb[]) AS p (key, ordinal, version, metadata)
+       WHERE t.key = p.key AND t.ordinal = p.ordinal AND p.version COLLATE "C" >= t.version RETURNING t.key, t.ordinal`,
+      [
+        uuidArray(piece.map((patch) => patch.key)),
+        intArray(piece.map((patch) => patch.ordinal)),
+        textArray(piece.map((patch) => patch.version)),
+        encodeArray({ name: 'metadata', type: 'jsonb', values: metadata }, TYPE_IDS.jsonb),
+      ],
+    )
+    for (const row of rows) patched.add(patchIdentity({ key: toKey(row.key), ordinal: row.ordinal as number }))
+  })
+  return unique.outcomes(records.map((patch) => (patched.has(patchIdentity(patch)) ? APPLIED : STALE)))
 }
