@@ -47,12 +47,14 @@ export class RedisVector implements VectorRole {
   readonly #config: RedisConfig
   /** With `index: 'auto'` it is known when the server has been asked. */
   #engine: Engine
+  #settled: boolean
 
   constructor(connection: Connection, config: RedisConfig) {
     this.#connection = connection
     this.#config = config
     this.#collections = new Collections(config.prefix)
     this.#store = new Store(this.#collections)
+    this.#settled = config.index !== 'auto'
     this.#engine = this.#makeEngine(config.index === 'auto' ? 'flat' : config.index)
   }
 
@@ -64,10 +66,12 @@ export class RedisVector implements VectorRole {
 
   /** Chooses what finds records by what the server has, where that is left to us. */
   async settle(options: CallOptions = {}): Promise<void> {
-    if (this.#config.index !== 'auto') return
+    if (this.#settled) return
     await this.#call('connect', options, false, async (session) => {
       const [searches, sets] = await session.knows(['FT.SEARCH', 'VSIM'])
-      this.#engine = this.#makeEngine(sets && !searches ? 'vectorset' : 'flat')
+      if (this.#settled) return
+      if (sets && !searches) this.#engine = this.#makeEngine('vectorset')
+      this.#settled = true
     })
   }
 
