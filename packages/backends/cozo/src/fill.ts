@@ -32,11 +32,11 @@ export const complete = async (
   const due = [...slotMap(slots)].filter(([, slot]) => !slot.ready)
   if (due.length === 0 && !textDue) return
   if (slots && due.length > 0) {
-    await fill(connection, relation, keys, due, signal)
+    await fill(connection, space.base, relation, keys, due, signal)
     for (const [, { column }] of due) await catalog.make(createIndex(relation, column, keys, slots), signal)
   }
   if (textDue && texts !== undefined)
-    await connection.write(relation, gatherAll(relation, texts), { paths: stepsOf(text) }, signal)
+    await connection.write(space.base, gatherAll(relation, texts), { paths: stepsOf(text) }, signal)
   const done = new Set(due.map(([path]) => path))
   await catalog.ensure(layout, space.name, space.scope, (now) => finished(now ?? space.definition, done, text), signal)
 }
@@ -55,6 +55,7 @@ const finished = (now: Definition, ready: ReadonlySet<string>, gathered: readonl
 
 const fill = async (
   connection: Connection,
+  base: string,
   relation: string,
   keys: readonly string[],
   slots: readonly (readonly [string, Slot])[],
@@ -69,7 +70,7 @@ const fill = async (
     const to = rows.at(-1)?.[0]
     if (typeof to !== 'string') return
     await connection.write(
-      relation,
+      base,
       `?[${all}, ${columns}] := *${relation}{${all}, m}, k > $from, k <= $to, f = parse_json(m)${values} :update ${relation} {${all} => ${columns}}`,
       { ...bindings.values, from, to },
       signal,

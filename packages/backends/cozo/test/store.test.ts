@@ -66,6 +66,39 @@ describe.skipIf(!url)(url ? 'what CozoDB makes different' : 'not run: VERITAS_CO
     await backend.roles.vector.dropCollection({ scope })
   }, 60_000)
 
+  it('nodes deleted while edges to them are written leave none of them behind', async () => {
+    const { graph } = backend.roles
+    const at = { scope: { collection: 'edges' } }
+    const node = (id: string) => ({
+      key: key(id),
+      documentId: id,
+      version: version(1),
+      label: 'D',
+      placeholder: false,
+      properties: {},
+    })
+    const edge = (source: string, target: string) => ({
+      source: key(source),
+      target: key(target),
+      type: 'R',
+      ordinal: 0,
+      version: version(1),
+      properties: {},
+    })
+    const ids = Array.from({ length: 30 }, (_, i) => `n${i}`)
+    await graph.ensureSchema({ ...at, labels: ['D'], edgeTypes: ['R'] })
+    await graph.upsertNodes({ ...at, nodes: ['hub', ...ids].map(node) })
+    const written = ids.map((id, i) =>
+      i % 2
+        ? graph.upsertEdges({ ...at, edges: [edge('hub', id), edge(id, 'hub')] })
+        : graph.replaceEdges({ ...at, sets: [{ source: key(id), version: version(1), edges: [edge(id, 'hub')] }] }),
+    )
+    await Promise.all([...written, ...ids.map((id) => graph.deleteNodes({ ...at, keys: [key(id)] }))])
+    expect(await graph.count({ ...at, of: 'nodes' })).toBe(1)
+    expect(await graph.count({ ...at, of: 'edges' })).toBe(0)
+    await graph.dropSchema(at)
+  })
+
   it('words of a text that was written over find nothing, though the index alone would keep them', async () => {
     const search = async (query: string): Promise<string[]> =>
       (await backend.roles.relational.searchText({ ...at, query, limit: 10 })).map((hit) => hit.documentId)

@@ -56,7 +56,7 @@ export const upsertEdges = async (
       rows: batch.map(({ row }) => row),
       ends: [...new Set(batch.flatMap(({ edge }) => [edge.source, edge.target]))],
     }
-    const answer = await connection.write(relations.edges, script, parameters, signal)
+    const answer = await connection.write(relations.base, script, parameters, signal)
     const missing = new Set(answer.flatMap(([k, y]) => (y === null ? [k] : [])))
     const stale = new Set(answer.flatMap(([s, y, t, o]) => (y === null ? [] : [`${s} ${y} ${t} ${o}`])))
     for (const { edge } of batch)
@@ -122,7 +122,7 @@ export const replaceEdges = async (
       rows: edges.map(({ row }) => row),
       ends: [...new Set([...batch.map(({ set }) => set.source), ...edges.map(({ edge }) => edge.target)])],
     }
-    const answer = await connection.write(relations.edges, script, parameters, signal)
+    const answer = await connection.write(relations.base, script, parameters, signal)
     const missing = new Set(answer.flatMap(([k, absent]) => (absent ? [k] : [])))
     const refused = new Set(answer.flatMap(([s, absent]) => (absent ? [] : [s])))
     for (const { set } of batch) {
@@ -163,7 +163,7 @@ const replaceScript = (relations: Relations): string => {
 /** Deletes edges and answers how many were there. */
 export const deleteEdges = async (
   connection: Connection,
-  { edges: relation }: Relations,
+  { base, edges: relation }: Relations,
   edges: readonly Pick<EdgeRecord, 'source' | 'type' | 'target' | 'ordinal'>[],
   signal: AbortSignal | undefined,
 ): Promise<number> => {
@@ -173,7 +173,7 @@ export const deleteEdges = async (
     throwIfAborted(signal)
     const rows: Rows = batch.map(({ source, type, target, ordinal }) => [source, type, target, ordinal])
     const [answer] = await connection.write(
-      relation,
+      base,
       block(
         `given[s, y, t, o] <- $rows ?[s, y, t, o] := given[s, y, t, o], *${relation}{s, y, t, o} :create _gone {s, y, t, o}`,
         `?[s, y, t, o] := *_gone{s, y, t, o} :rm ${relation} {s, y, t, o}`,

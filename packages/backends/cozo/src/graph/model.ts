@@ -17,6 +17,8 @@ import { createTextIndex } from '../text.js'
 
 /** The relations of a graph: nodes, edges, the version of each source's last set of edges, and texts. */
 export interface Relations {
+  /** Writes of one process to any of them wait for each other: an edge is not written while a node that it joins is deleted. */
+  readonly base: string
   /** `{k => v, d, l, h, m, slots}`: key, version, document's id, label, placeholder, properties */
   readonly nodes: string
   /** `{s, y, t, o => v, m}`: source, type, target, ordinal, version, properties; index `r` {t, y, s, o} */
@@ -28,6 +30,7 @@ export interface Relations {
 }
 
 export const relationsOf = (base: string): Relations => ({
+  base,
   nodes: `${base}n`,
   edges: `${base}e`,
   sets: `${base}s`,
