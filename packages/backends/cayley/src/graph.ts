@@ -6,9 +6,7 @@ import {
   checkName,
   checkNode,
   type DeleteResult,
-  type Direction,
   type EdgeRecord,
-  type EdgeSet,
   type FilterNode,
   FULL_FILTER,
   foreignCursor,
@@ -23,7 +21,6 @@ import {
   type Page,
   type Path,
   physicalName,
-  type ReadOptions,
   type RecordHead,
   type RecordIssue,
   refuseMistakes,
@@ -31,13 +28,10 @@ import {
   type Scope,
   type ScopedOptions,
   splitBatches,
-  throwIfAborted,
-  type UpsertMode,
-  type Version,
   type WriteResult,
 } from '@veritas-db/core/contract'
 import type { Connection } from './connection.js'
-import { type Guard, guardFor, refuse } from './errors.js'
+import { refuse } from './errors.js'
 import { encodeFilter } from './filter.js'
 import { edgePlace, IN, PLACEHOLDER_IN } from './quads.js'
 import { edgesIn, listOf, storedNode } from './records.js'
@@ -53,6 +47,7 @@ import {
   SHORTEST_PATH,
   WALK,
 } from './scripts.js'
+import type { Session } from './session.js'
 import { BATCH, deleteEdges, deleteNodes, replaceEdges, type Target, upsertEdges, upsertNodes } from './write.js'
 
 const MAX_DEPTH = 32
@@ -74,17 +69,17 @@ const capabilities: GraphCapabilities = {
   raw: 'gizmo',
 }
 
+type Options<M extends keyof GraphRole> = GraphRole[M] extends (options: infer O) => unknown ? O : never
+
 /** Documents and references as quads. */
 export class CayleyGraph implements GraphRole {
   readonly capabilities: GraphCapabilities = capabilities
   readonly #connection: Connection
   readonly #prefix: string
-  readonly #guard: Guard
 
   constructor(connection: Connection, prefix: string) {
     this.#connection = connection
     this.#prefix = prefix
-    this.#guard = guardFor('graph', (work) => connection.call(work))
   }
 
   readonly check = (nodes: readonly NodeRecord[], edges: readonly EdgeRecord[]): readonly RecordIssue[] => [
@@ -94,92 +89,74 @@ export class CayleyGraph implements GraphRole {
 
   /** There is nothing to make: quads need no schema. */
   ensureSchema(options: ScopedOptions & GraphSchema): Promise<void> {
-    return this.#guard('ensureSchema', options, async () => {
-      this.#scope(options.scope)
+    return this.#read('ensureSchema', options, async (session) => {
       for (const name of options.labels) checkName(name, 'labels')
       for (const name of options.edgeTypes) checkName(name, 'edgeTypes')
       // A closed connection cannot say that all is well.
-      await this.#connection.query('g.emit(1)', {}, options.signal)
+      await session.query('g.emit(1)', {})
     })
   }
 
   dropSchema(options: ScopedOptions): Promise<void> {
-    return this.#guard('dropSchema', options, () =>
-      this.#writing(options, async (target) => {
-        const { scope, signal } = target
-        for (;;) {
-          throwIfAborted(signal)
-          const { items } = await this.#page(SCAN_NODES, { ...everything, scope, after: '', limit: 500 }, signal)
-          if (items.length === 0) break
-          await deleteNodes(
-            target,
-            items.map((text) => storedNode(text).record.key),
-            undefined,
-          )
-        }
-      }),
-    )
+    return this.#write('dropSchema', options, async (target) => {
+      const { session, scope } = target
+      for (;;) {
+        const { items } = await pageOf(session, SCAN_NODES, { ...everything, scope, after: '', limit: 500 })
+        if (items.length === 0) break
+        await deleteNodes(
+          target,
+          items.map((text) => storedNode(text).record.key),
+          undefined,
+        )
+      }
+    })
   }
 
-  upsertNodes(
-    options: ScopedOptions & { readonly nodes: readonly NodeRecord[]; readonly mode?: UpsertMode },
-  ): Promise<WriteResult> {
-    return this.#guard('upsertNodes', options, async () => {
+  upsertNodes(options: Options<'upsertNodes'>): Promise<WriteResult> {
+    return this.#write('upsertNodes', options, async (target) => {
       refuseMistakes(options.nodes, checkNode)
       const { nodes, mode = 'replace' } = options
-      return { outcomes: await this.#writing(options, (target) => upsertNodes(target, nodes, mode)) }
+      return { outcomes: await upsertNodes(target, nodes, mode) }
     })
   }
 
-  upsertEdges(
-    options: ScopedOptions & { readonly edges: readonly EdgeRecord[]; readonly mode?: UpsertMode },
-  ): Promise<WriteResult> {
-    return this.#guard('upsertEdges', options, async () => {
+  upsertEdges(options: Options<'upsertEdges'>): Promise<WriteResult> {
+    return this.#write('upsertEdges', options, async (target) => {
       refuseMistakes(options.edges, checkEdge)
       const { edges, mode = 'replace' } = options
-      return { outcomes: await this.#writing(options, (target) => upsertEdges(target, edges, mode)) }
+      return { outcomes: await upsertEdges(target, edges, mode) }
     })
   }
 
-  replaceEdges(options: ScopedOptions & { readonly sets: readonly EdgeSet[] }): Promise<WriteResult> {
-    return this.#guard('replaceEdges', options, async () => {
+  replaceEdges(options: Options<'replaceEdges'>): Promise<WriteResult> {
+    return this.#write('replaceEdges', options, async (target) => {
       refuseMistakes(options.sets, checkEdgeSet)
-      return { outcomes: await this.#writing(options, (target) => replaceEdges(target, options.sets)) }
+      return { outcomes: await replaceEdges(target, options.sets) }
     })
   }
 
-  getNodes(options: ReadOptions & { readonly keys: readonly Key[] }): Promise<readonly NodeRecord[]> {
-    return this.#guard('getNodes', options, async () => {
-      const scope = this.#scope(options.scope)
-      const { signal } = options
+  getNodes(options: Options<'getNodes'>): Promise<readonly NodeRecord[]> {
+    return this.#read('getNodes', options, async (session, scope) => {
       const [first, ...others] = new Set(options.keys)
       if (first === undefined) return []
       if (others.length === 0) {
-        const texts = await this.#connection.query(NODE, { scope, key: first }, signal)
+        const texts = await session.query(NODE, { scope, key: first })
         return texts.map((text) => storedNode(text).record)
       }
       const found: NodeRecord[] = []
       for (const keys of splitBatches([first, ...others], { batchRecords: 2000 }))
-        for (const text of await this.#connection.query(NODES, { scope, keys }, signal))
-          found.push(storedNode(text).record)
+        for (const text of await session.query(NODES, { scope, keys })) found.push(storedNode(text).record)
       return found
     })
   }
 
-  getEdges(
-    options: ReadOptions & {
-      readonly keys: readonly Key[]
-      readonly direction: Direction
-      readonly edgeTypes?: readonly string[]
-    },
-  ): Promise<readonly EdgeRecord[]> {
-    return this.#guard('getEdges', options, async () => {
-      const scope = this.#scope(options.scope)
-      const { direction, signal } = options
+  getEdges(options: Options<'getEdges'>): Promise<readonly EdgeRecord[]> {
+    return this.#read('getEdges', options, async (session, scope) => {
+      const { direction } = options
       const types = typesOf(options.edgeTypes)
       if (options.keys.length === 0 || types?.length === 0) return []
       const keys = new Set(options.keys)
-      const found = await this.#connection.query(EDGES_OF, { scope, keys: [...keys], direction, types }, signal)
+      const found = await session.query(EDGES_OF, { scope, keys: [...keys], direction, types })
       return found
         .flatMap(edgesIn)
         .filter(
@@ -190,37 +167,23 @@ export class CayleyGraph implements GraphRole {
     })
   }
 
-  findNodes(
-    options: ReadOptions & {
-      readonly label?: string
-      readonly filter?: FilterNode
-      readonly text?: string
-      readonly placeholders?: boolean
-      readonly limit: number
-    },
-  ): Promise<readonly NodeRecord[]> {
-    return this.#guard('findNodes', options, async () => {
-      const scope = this.#scope(options.scope)
+  findNodes(options: Options<'findNodes'>): Promise<readonly NodeRecord[]> {
+    return this.#read('findNodes', options, async (session, scope) => {
       if (options.text !== undefined) throw refuse('graph', 'full text', 'use the relational role, which has it.')
       if (options.label !== undefined) checkName(options.label, 'label')
       checkLimit(options.limit, 'limit')
       const found: NodeRecord[] = []
       let after: string | null = ''
       while (after !== null && found.length < options.limit) {
-        throwIfAborted(options.signal)
-        const { items, cursor } = await this.#page(
-          SCAN_NODES,
-          {
-            scope,
-            after,
-            limit: options.limit - found.length,
-            budget: SCAN_BUDGET,
-            filter: filterOf(options.filter),
-            label: options.label ?? null,
-            placeholders: options.placeholders ?? false,
-          },
-          options.signal,
-        )
+        const { items, cursor } = await pageOf(session, SCAN_NODES, {
+          scope,
+          after,
+          limit: options.limit - found.length,
+          budget: SCAN_BUDGET,
+          filter: filterOf(options.filter),
+          label: options.label ?? null,
+          placeholders: options.placeholders ?? false,
+        })
         for (const text of items) found.push(storedNode(text).record)
         after = cursor
       }
@@ -228,38 +191,21 @@ export class CayleyGraph implements GraphRole {
     })
   }
 
-  deleteNodes(
-    options: ScopedOptions & { readonly keys: readonly Key[]; readonly versionBelow?: Version },
-  ): Promise<DeleteResult> {
-    return this.#guard('deleteNodes', options, async () => ({
-      deleted: await this.#writing(options, (target) => deleteNodes(target, options.keys, options.versionBelow)),
+  deleteNodes(options: Options<'deleteNodes'>): Promise<DeleteResult> {
+    return this.#write('deleteNodes', options, async (target) => ({
+      deleted: await deleteNodes(target, options.keys, options.versionBelow),
     }))
   }
 
-  deleteEdges(
-    options: ScopedOptions & {
-      readonly edges: readonly Pick<EdgeRecord, 'source' | 'target' | 'type' | 'ordinal'>[]
-    },
-  ): Promise<DeleteResult> {
-    return this.#guard('deleteEdges', options, async () => {
+  deleteEdges(options: Options<'deleteEdges'>): Promise<DeleteResult> {
+    return this.#write('deleteEdges', options, async (target) => {
       refuseMistakes(options.edges, checkEdgeIdentity)
-      return { deleted: await this.#writing(options, (target) => deleteEdges(target, options.edges)) }
+      return { deleted: await deleteEdges(target, options.edges) }
     })
   }
 
-  neighbors(
-    options: ReadOptions & {
-      readonly starts: readonly Key[]
-      readonly edgeTypes?: readonly string[]
-      readonly direction?: Direction
-      readonly depth?: { readonly min: number; readonly max: number }
-      readonly filter?: FilterNode
-      readonly placeholders?: boolean
-      readonly limit: number
-    },
-  ): Promise<readonly Neighbor[]> {
-    return this.#guard('neighbors', options, async () => {
-      const scope = this.#scope(options.scope)
+  neighbors(options: Options<'neighbors'>): Promise<readonly Neighbor[]> {
+    return this.#read('neighbors', options, async (session, scope) => {
       const { starts, direction = 'out', depth = { min: 1, max: 1 }, limit, placeholders = false } = options
       const types = typesOf(options.edgeTypes)
       const filter = filterOf(options.filter)
@@ -267,21 +213,17 @@ export class CayleyGraph implements GraphRole {
       checkLimit(depth.min, 'depth.min')
       checkLimit(depth.max, 'depth.max', MAX_DEPTH)
       if (starts.length === 0 || limit === 0 || types?.length === 0) return []
-      const found = await this.#connection.query(
-        filter === null ? WALK : FILTERED_WALK,
-        {
-          scope,
-          starts: [...new Set(starts)],
-          types,
-          direction,
-          min: depth.min,
-          max: depth.max,
-          limit,
-          filter,
-          placeholders,
-        },
-        options.signal,
-      )
+      const found = await session.query(filter === null ? WALK : FILTERED_WALK, {
+        scope,
+        starts: [...new Set(starts)],
+        types,
+        direction,
+        min: depth.min,
+        max: depth.max,
+        limit,
+        filter,
+        placeholders,
+      })
       return found.map((item) => {
         const { depth: at, start, text } = item as { depth: number; start: Key; text: unknown }
         return { node: storedNode(text).record, depth: at, start }
@@ -289,27 +231,18 @@ export class CayleyGraph implements GraphRole {
     })
   }
 
-  shortestPath(
-    options: ReadOptions & {
-      readonly from: Key
-      readonly to: Key
-      readonly edgeTypes?: readonly string[]
-      readonly direction?: Direction
-      readonly maxDepth: number
-    },
-  ): Promise<Path | null> {
-    return this.#guard('shortestPath', options, async () => {
-      const scope = this.#scope(options.scope)
-      const { from, to, direction = 'out', maxDepth, signal } = options
+  shortestPath(options: Options<'shortestPath'>): Promise<Path | null> {
+    return this.#read('shortestPath', options, async (session, scope) => {
+      const { from, to, direction = 'out', maxDepth } = options
       const types = typesOf(options.edgeTypes)
       checkLimit(maxDepth, 'maxDepth', MAX_DEPTH)
       if (from === to) {
-        const [text] = await this.#connection.query(NODES, { scope, keys: [from] }, signal)
+        const [text] = await session.query(NODES, { scope, keys: [from] })
         return text === undefined ? null : { nodes: [storedNode(text).record], edges: [] }
       }
       if (types?.length === 0) return null
       const parameters = { scope, from, to, types, direction, max: maxDepth }
-      const [texts, ...lists] = await this.#connection.query(SHORTEST_PATH, parameters, signal)
+      const [texts, ...lists] = await session.query(SHORTEST_PATH, parameters)
       if (texts === undefined) return null
       const nodes = listOf(texts).map((text) => storedNode(text).record)
       const joins = (edge: EdgeRecord, source: Key | undefined, target: Key | undefined): boolean =>
@@ -328,16 +261,15 @@ export class CayleyGraph implements GraphRole {
     })
   }
 
-  count(options: ReadOptions & { readonly of: 'nodes' | 'edges'; readonly placeholders?: boolean }): Promise<number> {
-    return this.#guard('count', options, async () => {
-      const scope = this.#scope(options.scope)
-      const { of, placeholders, signal } = options
+  count(options: Options<'count'>): Promise<number> {
+    return this.#read('count', options, async (session, scope) => {
+      const { of, placeholders } = options
       if (of === 'edges') {
-        const counted = await this.#connection.query(COUNT_EDGES, { scope }, signal)
+        const counted = await session.query(COUNT_EDGES, { scope })
         return counted.slice(0, -1).reduce<number>((sum, value) => sum + edgesIn(value).length, Number(counted.at(-1)))
       }
       const count = async (predicate: string): Promise<number> =>
-        Number((await this.#connection.query(COUNT_NODES, { scope, predicate }, signal))[0])
+        Number((await session.query(COUNT_NODES, { scope, predicate }))[0])
       if (placeholders) return count(IN)
       const [all, without] = await Promise.all([count(IN), count(PLACEHOLDER_IN)])
       return all - without
@@ -347,14 +279,13 @@ export class CayleyGraph implements GraphRole {
   scanNodes(options: ScanOptions & { readonly fields: 'keys' }): Promise<Page<RecordHead>>
   scanNodes(options: ScanOptions & { readonly fields?: 'all' }): Promise<Page<NodeRecord>>
   scanNodes(options: ScanOptions & { readonly fields?: 'keys' | 'all' }): Promise<Page<RecordHead> | Page<NodeRecord>> {
-    return this.#guard('scanNodes', options, async (): Promise<Page<RecordHead> | Page<NodeRecord>> => {
-      const scope = this.#scope(options.scope)
+    return this.#read('scanNodes', options, async (session, scope): Promise<Page<RecordHead> | Page<NodeRecord>> => {
       const { cursor: after = '', limit = 1000, fields = 'all' } = options
       checkLimit(limit, 'limit')
       if (!/^([0-9a-f]{32})?$/.test(after)) throw foreignCursor()
       const filter = filterOf(options.filter)
       const parameters = { ...everything, scope, after, limit, budget: SCAN_BUDGET, filter }
-      const { items, cursor } = await this.#page(SCAN_NODES, parameters, options.signal)
+      const { items, cursor } = await pageOf(session, SCAN_NODES, parameters)
       const records = items.map((text) => storedNode(text).record)
       return fields === 'all'
         ? { records, cursor }
@@ -362,18 +293,13 @@ export class CayleyGraph implements GraphRole {
     })
   }
 
-  scanEdges(options: Omit<ScanOptions, 'filter'>): Promise<Page<EdgeRecord>> {
-    return this.#guard('scanEdges', options, async () => {
-      const scope = this.#scope(options.scope)
+  scanEdges(options: Options<'scanEdges'>): Promise<Page<EdgeRecord>> {
+    return this.#read('scanEdges', options, async (session, scope) => {
       const { cursor: after = '', limit = 1000 } = options
       checkLimit(limit, 'limit')
       if (!/^([0-9a-f]{32}(\/[A-Za-z0-9_-]+\/[0-9a-f]{32}\/[0-9]+)?)?$/.test(after)) throw foreignCursor()
       const from = after.slice(0, KEY_DIGITS)
-      const found = await this.#connection.query(
-        SCAN_EDGES,
-        { scope, from, limit, budget: SCAN_BUDGET },
-        options.signal,
-      )
+      const found = await session.query(SCAN_EDGES, { scope, from, limit, budget: SCAN_BUDGET })
       const place = (edge: EdgeRecord): string => `${edge.source}/${edgePlace(edge)}`
       const edges = found
         .slice(0, -1)
@@ -392,12 +318,10 @@ export class CayleyGraph implements GraphRole {
    * Gizmo: JavaScript that emits what it answers. The parameters are the variable `parameters`, and `parameters.scope` is what
    * the names of the scope's nodes start with: `g.V('<' + parameters.scope + '/' + key + '>').Out('<REFERENCES>').All()`.
    */
-  raw(
-    options: ReadOptions & { readonly query: string; readonly parameters?: Readonly<Record<string, unknown>> },
-  ): Promise<readonly unknown[]> {
-    return this.#guard('raw', options, async () => {
-      const parameters = { scope: this.#scope(options.scope), ...options.parameters }
-      return this.#connection.query(options.query, parameters, options.signal)
+  raw(options: Options<'raw'>): Promise<readonly unknown[]> {
+    return this.#read('raw', options, async (session, scope) => {
+      const parameters = { scope, ...options.parameters }
+      return session.query(options.query, parameters)
     })
   }
 
@@ -406,22 +330,41 @@ export class CayleyGraph implements GraphRole {
     return physicalName(this.#prefix, scope, 63)
   }
 
-  #writing<T>(options: ScopedOptions, work: (target: Target) => Promise<T>): Promise<T> {
-    const scope = this.#scope(options.scope)
-    const { signal } = options
-    return this.#connection.writing(scope, signal, () => work({ connection: this.#connection, scope, signal }))
+  #read<T>(
+    operation: string,
+    options: ScopedOptions,
+    work: (session: Session, scope: string) => Promise<T>,
+  ): Promise<T> {
+    return this.#run(operation, options, false, work)
   }
 
-  /** The records that a scan emitted, and where it goes on. */
-  async #page(
-    script: string,
-    parameters: object,
-    signal: AbortSignal | undefined,
-  ): Promise<{ readonly items: readonly unknown[]; readonly cursor: string | null }> {
-    const found = await this.#connection.query(script, parameters, signal)
-    const { cursor } = found.at(-1) as { cursor: string | null }
-    return { items: found.slice(0, -1), cursor }
+  /** A call that reads, compares and writes: one after the other within a scope. */
+  #write<T>(operation: string, options: ScopedOptions, work: (target: Target) => Promise<T>): Promise<T> {
+    return this.#run(operation, options, true, (session, scope) =>
+      this.#connection.inTurn(scope, session.signal, () => work({ session, scope })),
+    )
   }
+
+  #run<T>(
+    operation: string,
+    { scope, signal }: ScopedOptions,
+    write: boolean,
+    work: (session: Session, scope: string) => Promise<T>,
+  ): Promise<T> {
+    const call = { operation, write, role: 'graph' as const, ...(signal && { signal }) }
+    return this.#connection.run(call, async (session) => work(session, this.#scope(scope)))
+  }
+}
+
+/** The records that a scan emitted, and where it goes on. */
+const pageOf = async (
+  session: Session,
+  script: string,
+  parameters: object,
+): Promise<{ readonly items: readonly unknown[]; readonly cursor: string | null }> => {
+  const found = await session.query(script, parameters)
+  const { cursor } = found.at(-1) as { cursor: string | null }
+  return { items: found.slice(0, -1), cursor }
 }
 
 /** A scan of all nodes, placeholders too. */

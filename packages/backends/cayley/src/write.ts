@@ -8,27 +8,25 @@ import {
   type Outcome,
   STALE,
   splitBatches,
-  throwIfAborted,
   type UpsertMode,
   uniqueBatch,
   VeritasError,
   type Version,
   ZERO_VERSION,
 } from '@veritas-db/core/contract'
-import type { Connection } from './connection.js'
 import type { Line } from './nquads.js'
 import { type EdgeList, edgeItem, edgePlace, edgesLines, edgesText, nodeLines, nodeText, type Stored } from './quads.js'
 import { edgesOf, emittedEdges, listOf, newestOf, newestVersion, storedNode } from './records.js'
 import { EDGE_TEXTS, NODE_TEXTS, WHOLE_NODES } from './scripts.js'
+import type { Session } from './session.js'
 
 /** How many records are read back, compared and written at a time. */
-export const BATCH: Limits = { batchRecords: 500, batchBytes: 4 * 1024 * 1024 }
+export const BATCH: Limits = { batchRecords: 1000, batchBytes: 4 * 1024 * 1024 }
 
-/** What a write goes through: the connection, the scope's name and the caller's signal. */
+/** What a write goes through: the call and the scope's name. */
 export interface Target {
-  readonly connection: Connection
+  readonly session: Session
   readonly scope: string
-  readonly signal: AbortSignal | undefined
 }
 
 const mayWrite = (mode: UpsertMode, stored: Version | undefined, version: Version): boolean =>
@@ -60,12 +58,9 @@ class Change {
     this.#gone.push(...groups)
   }
 
-  async apply({ connection, signal }: Target): Promise<void> {
-    await connection.write(this.#written, signal)
-    await connection.remove(
-      this.#gone.map((lines) => lines.filter((line) => !this.#kept.has(line))),
-      signal,
-    )
+  async apply({ session }: Target): Promise<void> {
+    await session.write(this.#written)
+    await session.remove(this.#gone.map((lines) => lines.filter((line) => !this.#kept.has(line))))
   }
 }
 
@@ -75,18 +70,13 @@ export const upsertNodes = async (
   nodes: readonly NodeRecord[],
   mode: UpsertMode,
 ): Promise<Outcome[]> => {
-  const { connection, scope, signal } = target
+  const { session, scope } = target
   const unique = uniqueBatch(nodes, (node) => node.key, mode)
   const outcomes: Outcome[] = []
   const records = unique.records.map((record): Stored<NodeRecord> => ({ record, text: nodeText(record) }))
   for (const batch of splitBatches(records, BATCH, ({ text }) => text.length * 3)) {
-    throwIfAborted(signal)
     const found = new Map<Key, { readonly records: readonly Stored<NodeRecord>[]; readonly intact: boolean }>()
-    for (const value of await connection.query(
-      NODE_TEXTS,
-      { scope, keys: batch.map(({ record }) => record.key) },
-      signal,
-    )) {
+    for (const value of await session.query(NODE_TEXTS, { scope, keys: batch.map(({ record }) => record.key) })) {
       const { key, texts, intact } = value as { key: Key; texts: unknown; intact: unknown }
       found.set(key, { records: listOf(texts).map(storedNode), intact: intact === true })
     }
@@ -163,17 +153,13 @@ class Edges {
 
 /** The edges of some sources, and which of some nodes are there. */
 const readEdges = async (
-  { connection, scope, signal }: Target,
+  { session, scope }: Target,
   sources: readonly Key[],
   ends: readonly Key[],
 ): Promise<{ readonly there: ReadonlySet<unknown>; readonly bySource: ReadonlyMap<Key, Edges> }> => {
   const asked = [...new Set(sources)]
   const bySource = new Map(asked.map((source) => [source, new Edges(source)]))
-  const [keys, ...found] = await connection.query(
-    EDGE_TEXTS,
-    { scope, sources: asked, ends: [...new Set(ends)] },
-    signal,
-  )
+  const [keys, ...found] = await session.query(EDGE_TEXTS, { scope, sources: asked, ends: [...new Set(ends)] })
   for (const value of found) {
     const { source, stored } = emittedEdges(value)
     bySource.set(source, new Edges(source, stored))
@@ -197,8 +183,7 @@ export const upsertEdges = async (
 ): Promise<Outcome[]> => {
   const unique = uniqueBatch(edges, (edge) => `${edge.source}/${edgePlace(edge)}`, mode)
   const outcomes: Outcome[] = []
-  for (const batch of splitBatches(unique.records, { ...BATCH, batchRecords: 2 * BATCH.batchRecords }, bytesOf)) {
-    throwIfAborted(target.signal)
+  for (const batch of splitBatches(unique.records, BATCH, bytesOf)) {
     const sources = batch.map((edge) => edge.source)
     const { there, bySource } = await readEdges(target, sources, [...sources, ...batch.map((edge) => edge.target)])
     for (const edge of batch) {
@@ -221,7 +206,6 @@ export const replaceEdges = async (target: Target, sets: readonly EdgeSet[]): Pr
   const outcomes: Outcome[] = []
   const setBytes = (set: EdgeSet): number => set.edges.reduce((sum, edge) => sum + bytesOf(edge), 200)
   for (const batch of splitBatches(unique.records, BATCH, setBytes)) {
-    throwIfAborted(target.signal)
     const sources = batch.map((set) => set.source)
     const ends = batch.flatMap((set) => set.edges.map((edge) => edge.target))
     const { there, bySource } = await readEdges(target, sources, [...sources, ...ends])
@@ -247,11 +231,10 @@ export const deleteNodes = async (
   keys: readonly Key[],
   versionBelow: Version | undefined,
 ): Promise<number> => {
-  const { connection, scope, signal } = target
+  const { session, scope } = target
   let deleted = 0
   for (const batch of splitBatches([...new Set(keys)], { batchRecords: 100 })) {
-    throwIfAborted(signal)
-    const [nodes, ...lists] = await connection.query(WHOLE_NODES, { scope, keys: batch }, signal)
+    const [nodes, ...lists] = await session.query(WHOLE_NODES, { scope, keys: batch })
     const change = new Change()
     const gone = new Set<Key>()
     for (const [key, texts] of Object.entries(nodes as Record<Key, unknown>)) {
@@ -283,7 +266,6 @@ export const deleteEdges = async (
 ): Promise<number> => {
   let deleted = 0
   for (const batch of splitBatches(edges, BATCH)) {
-    throwIfAborted(target.signal)
     const sources = batch.map((edge) => edge.source)
     const { bySource } = await readEdges(target, sources, [])
     for (const edge of batch) if (bySource.get(edge.source)?.delete(edge)) deleted++

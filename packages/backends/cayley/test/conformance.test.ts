@@ -16,6 +16,7 @@ else
     config,
     second: () => open(config),
     secrets: ['never-to-be-shown'],
+    timeoutMs: 120_000,
     raw: {
       graph: {
         query: 'g.emit({ one: parameters.one, text: parameters.text })',

@@ -1,13 +1,18 @@
-import { execFile } from 'node:child_process'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createSilent } from 'node:net'
-import { promisify } from 'node:util'
+import {
+  failureOf,
+  httpServer,
+  runProgram,
+  socketServer,
+  type TestServer,
+  tlsFront,
+  unusedPort,
+} from '@veritas-db/conformance/network'
 import {
   type Backend,
   documentKey,
   type EdgeRecord,
   type NodeRecord,
-  VeritasError,
+  type VeritasError,
   validateConfig,
   version,
 } from '@veritas-db/core/contract'
@@ -16,22 +21,22 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { type CayleyConfigInput, cayley } from '../src/index.js'
 import { open, serverConfig, serverUrl, why } from './server.js'
 
-const failure = async (promise: Promise<unknown>): Promise<VeritasError> => {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (!VeritasError.is(error)) throw new Error(`no VeritasError: ${String(error)}`)
-  return error
-}
-
 const connect = async (options: NonNullable<CayleyConfigInput>): Promise<VeritasError> => {
   const backend = await open(options, 1000)
   try {
-    return await failure(backend.connect())
+    return await failureOf(backend.connect())
   } finally {
     await backend.close()
   }
+}
+
+const servers: TestServer[] = []
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close()
+})
+const started = <S extends TestServer>(server: S): S => {
+  servers.push(server)
+  return server
 }
 
 describe('the configuration', () => {
@@ -43,7 +48,7 @@ describe('the configuration', () => {
     [{ prefix: '1' }, 'prefix'],
     [{ unknown: 1 }, 'unknown'],
   ])('%j is refused', async (options, message) => {
-    const error = await failure(validateConfig(cayley.config, options, 'cayley'))
+    const error = await failureOf(validateConfig(cayley.config, options, 'cayley'))
     expect(error.code).toBe('CONFIGURATION')
     expect(error.message).toContain(message)
     expect(error.message).not.toContain('hunter22')
@@ -51,31 +56,13 @@ describe('the configuration', () => {
 })
 
 describe('a server that is not there, or is another', () => {
-  const closing: (() => void)[] = []
-  afterEach(() => {
-    for (const close of closing.splice(0)) close()
-  })
-
-  const listen = async (answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> => {
-    const server: Server = createServer((incoming, response) => {
-      incoming.resume()
-      incoming.on('end', () => answer(incoming, response))
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    closing.push(() => {
-      server.closeAllConnections()
-      server.close()
-    })
-    const address = server.address()
-    return `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`
-  }
-
   it('fails at once, with host and port, and applied nothing', async () => {
-    const started = performance.now()
-    const error = await connect({ url: 'http://127.0.0.1:9' })
+    const port = await unusedPort()
+    const before = performance.now()
+    const error = await connect({ url: `http://127.0.0.1:${port}` })
     expect([error.code, error.outcome, error.backend]).toEqual(['CONNECTION', 'not-applied', 'cayley'])
-    expect(error.message).toContain('127.0.0.1:9')
-    expect(performance.now() - started).toBeLessThan(4000)
+    expect(error.message).toContain(`127.0.0.1:${port}`)
+    expect(performance.now() - before).toBeLessThan(4000)
   })
 
   it('a name that does not exist is CONNECTION too', async () => {
@@ -85,15 +72,7 @@ describe('a server that is not there, or is another', () => {
   })
 
   it('one that takes the connection and never answers fails within the time allowed', async () => {
-    const sockets: { destroy(): void }[] = []
-    const silent = createSilent((socket) => sockets.push(socket))
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
-    closing.push(() => {
-      for (const socket of sockets) socket.destroy()
-      silent.close()
-    })
-    const address = silent.address()
-    const port = typeof address === 'object' && address ? address.port : 0
+    const { port } = started(await socketServer())
     const error = await connect({ url: `http://127.0.0.1:${port}`, connectTimeoutMs: 300 })
     expect(error.code).toBe('CONNECTION')
     expect(error.message).toContain(`127.0.0.1:${port}`)
@@ -101,10 +80,12 @@ describe('a server that is not there, or is another', () => {
 
   it('one that asks for other credentials is AUTHENTICATION, without the password', async () => {
     let seen: string | undefined
-    const url = await listen((incoming, response) => {
-      seen = incoming.headers.authorization
-      response.writeHead(401).end('no')
-    })
+    const { url } = started(
+      await httpServer((incoming, response) => {
+        seen = incoming.headers.authorization
+        response.writeHead(401).end('no')
+      }),
+    )
     const error = await connect({ url, username: 'neo', password: 'hunter22' })
     expect(error.code).toBe('AUTHENTICATION')
     expect(`${error.message} ${JSON.stringify(error)}`).not.toContain('hunter22')
@@ -112,7 +93,7 @@ describe('a server that is not there, or is another', () => {
   })
 
   it('one that is no Cayley says so', async () => {
-    const url = await listen((_, response) => response.end('<html>hello</html>'))
+    const { url } = started(await httpServer((_, response) => response.end('<html>hello</html>')))
     expect((await connect({ url })).code).toBe('CONFIGURATION')
   })
 })
@@ -219,8 +200,39 @@ describe.skipIf(serverUrl === undefined)(`cayley: on the server ${serverUrl === 
     expect(await quads()).toEqual([])
   })
 
+  it('TLS works with the authority of a front, and without it is refused with what to set', async () => {
+    const { hostname, port } = new URL(String(serverUrl))
+    const front = started(await tlsFront({ host: hostname, port }))
+    const url = `https://127.0.0.1:${front.port}`
+    const backend = await connected({ url, tls: { ca: front.ca } })
+    await backend.roles.graph.upsertNodes({ scope, nodes: [node('secure')] })
+    const [found] = await backend.roles.graph.getNodes({ scope, keys: [documentKey(scope, 'secure')] })
+    expect(found?.documentId).toBe('secure')
+    const error = await connect({ url })
+    expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied', retryable: false })
+    expect(error.message).toContain(`127.0.0.1:${front.port}`)
+    expect(error.message).toContain('tls.ca')
+  })
+
+  it('a call whose first requests were done and whose next fails has the outcome unknown', async () => {
+    let writes = 0
+    const { url } = started(
+      await httpServer((incoming, response) => {
+        incoming.resume()
+        const refused = incoming.url === '/api/v2/write' && ++writes > 1
+        response.end(JSON.stringify(refused ? { error: 'database is read-only' } : { result: [[]] }))
+      }),
+    )
+    const backend = await open({ url, prefix }, 5000)
+    await backend.connect()
+    const nodes = Array.from({ length: 1200 }, (_, i) => node(`n${i}`))
+    const error = await failureOf(backend.roles.graph.upsertNodes({ scope, nodes }))
+    expect(error).toMatchObject({ code: 'CONFIGURATION', outcome: 'unknown', operation: 'upsertNodes' })
+    await backend.close()
+  })
+
   it('a process that closed its backend ends by itself', async () => {
-    const script = `
+    const program = `
       import { cayley } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}
       import { validateConfig } from '@veritas-db/core/contract'
       const config = await validateConfig(cayley.config, ${JSON.stringify(serverConfig)}, 'cayley')
@@ -229,10 +241,6 @@ describe.skipIf(serverUrl === undefined)(`cayley: on the server ${serverUrl === 
       await backend.probe()
       await backend.close()
       process.stdout.write('closed')`
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
-      cwd: new URL('..', import.meta.url),
-      timeout: 20_000,
-    })
-    expect(stdout).toBe('closed')
+    expect(await runProgram(program, { cwd: new URL('..', import.meta.url) })).toEqual({ code: 0, output: 'closed' })
   })
 })

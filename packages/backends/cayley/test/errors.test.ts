@@ -1,66 +1,50 @@
 import { VeritasError } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
-import { fromAnswer, fromClient, fromStatus, MissingQuadError } from '../src/errors.js'
+import { AnswerError, fromAnswer, MissingQuadError, StatusError, toVeritasError } from '../src/errors.js'
 
-const native = (code: string, message = 'what the client says'): Error => Object.assign(new Error(message), { code })
+const native = (code: string): Error => Object.assign(new Error('what the client says'), { code })
+const call = { target: 'db.example:64210', role: 'graph', operation: 'upsertNodes', write: true } as const
 
-describe('errors of the client', () => {
-  it.each([
-    ['ECONNREFUSED', 'CONNECTION', 'not-applied'],
-    ['ENOTFOUND', 'CONNECTION', 'not-applied'],
-    ['UND_ERR_CONNECT_TIMEOUT', 'CONNECTION', 'not-applied'],
-    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'CONNECTION', 'not-applied'],
-    ['ECONNRESET', 'CONNECTION', 'unknown'],
-    ['UND_ERR_SOCKET', 'CONNECTION', 'unknown'],
-    ['UND_ERR_HEADERS_TIMEOUT', 'TIMEOUT', 'unknown'],
-  ])('%s is %s, and what was sent is %s', (code, expected, outcome) => {
-    const error = fromClient(native(code), 'db.example:64210')
-    expect([error.code, error.outcome, error.retryable]).toEqual([expected, outcome, true])
-    expect(error.message).toContain('db.example:64210')
+describe('errors', () => {
+  it.each<[Error, string, 'not-applied' | 'unknown', boolean]>([
+    [native('ECONNREFUSED'), 'CONNECTION', 'not-applied', true],
+    [new AggregateError([native('ECONNREFUSED')]), 'CONNECTION', 'not-applied', true],
+    [native('DEPTH_ZERO_SELF_SIGNED_CERT'), 'CONNECTION', 'not-applied', false],
+    [native('ECONNRESET'), 'CONNECTION', 'unknown', true],
+    [native('UND_ERR_DESTROYED'), 'CONNECTION', 'not-applied', false],
+    [native('UND_ERR_HEADERS_TIMEOUT'), 'TIMEOUT', 'unknown', true],
+    [new StatusError(401, undefined), 'AUTHENTICATION', 'not-applied', false],
+    [new StatusError(403, undefined), 'AUTHENTICATION', 'not-applied', false],
+    [new StatusError(404, undefined), 'CONFIGURATION', 'not-applied', false],
+    [new StatusError(429, '2'), 'RATE_LIMITED', 'not-applied', true],
+    [new StatusError(500, undefined), 'UNAVAILABLE', 'unknown', true],
+    [new StatusError(503, undefined), 'UNAVAILABLE', 'not-applied', true],
+    [fromAnswer('SyntaxError: (anonymous): Line 1:1 Unexpected token )'), 'VALIDATION', 'not-applied', false],
+    [fromAnswer('TypeError: x is not a function'), 'VALIDATION', 'not-applied', false],
+    [fromAnswer('context deadline exceeded'), 'TIMEOUT', 'unknown', true],
+    [fromAnswer('database is read-only'), 'CONFIGURATION', 'not-applied', false],
+    [fromAnswer('disk is full'), 'INTERNAL', 'unknown', false],
+  ])('%s', (error, code, outcome, retryable) => {
+    const mapped = toVeritasError(error, call)
+    expect(mapped).toMatchObject({ code, outcome, retryable, backend: 'cayley', role: 'graph' })
+    expect(mapped.message).toContain('db.example:64210')
+    expect(toVeritasError(error, { ...call, write: false }).outcome).toBe('not-applied')
+    // What came before it in the same call was done.
+    expect(toVeritasError(error, { ...call, changed: true }).outcome).toBe('unknown')
   })
 
-  it('of several addresses the first one tells', () => {
-    const error = fromClient(new AggregateError([native('ECONNREFUSED')]), 'localhost:1')
-    expect([error.code, error.outcome]).toEqual(['CONNECTION', 'not-applied'])
+  it('wait as long as asked to', () => {
+    expect(toVeritasError(new StatusError(429, '2'), call).retryAfterMs).toBe(2000)
+    expect(toVeritasError(new StatusError(429, 'soon'), call).retryAfterMs).toBeUndefined()
   })
 
-  it('a closed client is not tried again', () => {
-    expect(fromClient(native('UND_ERR_DESTROYED'), 'x:1').retryable).toBe(false)
-  })
-})
-
-describe('errors by HTTP status', () => {
-  it.each([
-    [401, 'AUTHENTICATION'],
-    [403, 'AUTHENTICATION'],
-    [404, 'CONFIGURATION'],
-    [429, 'RATE_LIMITED'],
-    [500, 'UNAVAILABLE'],
-    [503, 'UNAVAILABLE'],
-  ])('%d is %s', (status, code) => {
-    const error = fromStatus(status, undefined, 'x:1')
-    expect(error.code).toBe(code)
-    expect(error.message).toContain('x:1')
-  })
-
-  it('waits as long as it is asked to', () => {
-    expect(fromStatus(429, '2', 'x:1').retryAfterMs).toBe(2000)
+  it('of the contract get what they lack', () => {
+    const error = new VeritasError({ code: 'VALIDATION', message: 'no' })
+    expect(toVeritasError(error, call)).toMatchObject({ code: 'VALIDATION', backend: 'cayley', message: 'no' })
   })
 })
 
-describe('errors in an answer', () => {
-  it('a missing quad is told apart', () => {
-    expect(fromAnswer('delete <a> -- <b> -> "x": quad does not exist')).toBeInstanceOf(MissingQuadError)
-    expect(fromAnswer('delete <a> -- <b> -> "quad does not exist": other')).toBeInstanceOf(VeritasError)
-  })
-
-  it.each([
-    ['SyntaxError: (anonymous): Line 1:1 Unexpected token )', 'VALIDATION'],
-    ['TypeError: x is not a function', 'VALIDATION'],
-    ['context deadline exceeded', 'TIMEOUT'],
-    ['database is read-only', 'CONFIGURATION'],
-    ['disk is full', 'INTERNAL'],
-  ])('%s is %s', (message, code) => {
-    expect(VeritasError.is(fromAnswer(message), code as 'INTERNAL')).toBe(true)
-  })
+it('a missing quad is told apart', () => {
+  expect(fromAnswer('delete <a> -- <b> -> "x": quad does not exist')).toBeInstanceOf(MissingQuadError)
+  expect(fromAnswer('delete <a> -- <b> -> "quad does not exist": other')).toBeInstanceOf(AnswerError)
 })
