@@ -1,7 +1,7 @@
 import type { Index, Pinecone } from '@pinecone-database/pinecone'
-import { CallsUnderWay, type RoleName, throwIfAborted, untilAborted, VeritasError } from '@veritas-db/core/contract'
+import { Lifecycle, type RoleName, throwIfAborted } from '@veritas-db/core/contract'
 import type { PineconeConfig } from './config.js'
-import { backendName, toVeritasError } from './errors.js'
+import { toVeritasError } from './errors.js'
 import { during, type Exchange, pineconeFetch } from './transport.js'
 
 /** One call of the contract, as all requests made for it know it. */
@@ -11,8 +11,6 @@ export interface Call {
   readonly signal: AbortSignal | undefined
 }
 
-type State = 'new' | 'open' | 'closed'
-
 /** The client, and all requests to it: with signals, limits of time and errors in the contract's words. */
 export class Connection {
   readonly config: PineconeConfig
@@ -20,9 +18,7 @@ export class Connection {
   /** How many requests of one call run at the same time. */
   readonly width: number
   #client: Pinecone | undefined
-  #opening: Promise<void> | undefined
-  #state: State = 'new'
-  readonly #underWay = new CallsUnderWay()
+  readonly #life = new Lifecycle('Pinecone')
   readonly #indexes = new Map<string, Index>()
 
   constructor(config: PineconeConfig, defaults: { readonly poolSize: number; readonly queryTimeoutMs: number }) {
@@ -35,13 +31,8 @@ export class Connection {
   async open(call: Call, first: (call: Call) => Promise<void>): Promise<void> {
     try {
       throwIfAborted(call.signal)
-      if (this.#state === 'closed') throw closed()
-      if (this.#state === 'open') return
-      // One who leaves ends it for nobody else.
-      this.#opening ??= this.#open({ ...call, signal: undefined }, first).finally(() => {
-        this.#opening = undefined
-      })
-      await untilAborted(this.#opening, call.signal)
+      // Not with the caller's signal: others may be waiting for the same attempt.
+      await this.#life.open(() => this.#open({ ...call, signal: undefined }, first), call.signal)
     } catch (error) {
       throw toVeritasError(error, call)
     }
@@ -50,7 +41,6 @@ export class Connection {
   async #open(call: Call, first: (call: Call) => Promise<void>): Promise<void> {
     this.#client ??= await this.#make()
     await first(call)
-    if (this.#state === 'new') this.#state = 'open'
   }
 
   async #make(): Promise<Pinecone> {
@@ -66,15 +56,10 @@ export class Connection {
   }
 
   /** Runs one call of a role; `close` waits for it. Its errors name role and operation. */
-  call<T>(call: Call, work: () => Promise<T>): Promise<T> {
-    return this.#underWay.add(this.#guarded(call, work))
-  }
-
-  async #guarded<T>(call: Call, work: () => Promise<T>): Promise<T> {
+  async call<T>(call: Call, work: () => Promise<T>): Promise<T> {
     try {
       throwIfAborted(call.signal)
-      if (this.#state !== 'open') throw this.#state === 'closed' ? closed() : unopened()
-      return await work()
+      return await this.#life.run(work)
     } catch (error) {
       throw toVeritasError(error, call)
     }
@@ -88,7 +73,7 @@ export class Connection {
   ): Promise<{ readonly value: T; readonly exchange: Exchange }> {
     throwIfAborted(call.signal)
     const client = this.#client
-    if (!client) throw unopened()
+    if (!client) throw new Error('There is no client before the connection is open.')
     const limit = AbortSignal.timeout(this.timeoutMs)
     const exchange: Exchange = { signal: call.signal ? AbortSignal.any([call.signal, limit]) : limit }
     try {
@@ -117,26 +102,10 @@ export class Connection {
   }
 
   /** Waits for calls under way. The client holds no connections of its own: idle ones of `fetch` keep no process alive. */
-  async close(): Promise<void> {
-    this.#state = 'closed'
-    await Promise.allSettled([this.#underWay.ended(), this.#opening])
-    this.#client = undefined
-    this.#indexes.clear()
+  close(): Promise<void> {
+    return this.#life.close(() => {
+      this.#client = undefined
+      this.#indexes.clear()
+    })
   }
 }
-
-const closed = (): VeritasError =>
-  new VeritasError({
-    code: 'UNAVAILABLE',
-    retryable: false,
-    backend: backendName,
-    message: 'This connection to Pinecone was closed.',
-  })
-
-const unopened = (): VeritasError =>
-  new VeritasError({
-    code: 'UNAVAILABLE',
-    retryable: false,
-    backend: backendName,
-    message: 'There is no connection to Pinecone: call connect first.',
-  })

@@ -1,32 +1,24 @@
 import {
-  abortError,
-  type ErrorCode,
-  type RoleName,
+  addressOf,
+  type ErrorMeaning,
+  explainWith,
+  type FailedCall,
+  networkMeaning,
   redactUrl,
   unsupported,
   VeritasError,
 } from '@veritas-db/core/contract'
-import type { Exchange } from './transport.js'
+import type { Exchange, HttpFailure } from './transport.js'
 
 /** The plugin's name, as errors carry it. */
 export const backendName = 'pinecone'
 
-/** What is known of a call that failed. */
-export interface FailedCall {
-  readonly operation: string
-  readonly role?: RoleName
-  /** Whether it changes anything: one that broke in flight may have happened. */
-  readonly write?: boolean
+/** What is known of a call that failed, and of the request that it failed in. */
+export interface FailedRequest extends Omit<FailedCall, 'target' | 'changed'> {
   readonly exchange?: Exchange
-  /** The caller's own signal. */
-  readonly signal?: AbortSignal | undefined
 }
 
-interface Meaning {
-  readonly code: ErrorCode
-  /** Whether a write may have happened. */
-  readonly mayHaveHappened?: boolean
-  readonly retryable?: boolean
+interface Meaning extends Omit<ErrorMeaning, 'message' | 'retryAfterMs'> {
   readonly hint?: string
 }
 
@@ -37,18 +29,18 @@ const byStatus: Readonly<Record<number, Meaning>> = {
   402: { code: 'CONFIGURATION', hint: 'The project has a billing problem.' },
   403: { code: 'AUTHENTICATION', hint: "The key's permissions or the project's quota do not allow it." },
   404: { code: 'NOT_FOUND' },
-  408: { code: 'TIMEOUT', mayHaveHappened: true },
+  408: { code: 'TIMEOUT', inFlight: true },
   409: { code: 'CONFLICT' },
   412: { code: 'CONFLICT' },
   413: { code: 'VALIDATION' },
   414: { code: 'VALIDATION' },
   422: { code: 'VALIDATION' },
   429: { code: 'RATE_LIMITED' },
-  500: { code: 'INTERNAL', mayHaveHappened: true, retryable: true },
+  500: { code: 'INTERNAL', inFlight: true, retryable: true },
   501: { code: 'UNSUPPORTED' },
-  502: { code: 'UNAVAILABLE', mayHaveHappened: true },
-  503: { code: 'UNAVAILABLE', mayHaveHappened: true },
-  504: { code: 'UNAVAILABLE', mayHaveHappened: true },
+  502: { code: 'UNAVAILABLE', inFlight: true },
+  503: { code: 'UNAVAILABLE', inFlight: true },
+  504: { code: 'UNAVAILABLE', inFlight: true },
 }
 
 // Clients of the user's own don't tell statuses; their errors have names.
@@ -66,18 +58,8 @@ const byName: Readonly<Record<string, number>> = {
   PineconeMaxRetriesExceededError: 503,
 }
 
-// Node's and undici's codes of connections that were never made: nothing was sent.
-const neverConnected: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-])
-
-/** Whether an error's code says that a certificate is not trusted or not for this host, or that the peer speaks no TLS. */
-const untrusted = (code: string): boolean => /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL/.test(code)
+/** Where the certificate of an authority is given. */
+const AUTHORITY = 'NODE_EXTRA_CA_CERTS or to a fetch of your own (option fetch)'
 
 /** The error and what caused it, outermost first. */
 const chain = (error: unknown): object[] => {
@@ -107,69 +89,42 @@ const serverMessage = (body: string): string => {
   }
 }
 
-const hostOf = (url: string | undefined): string => {
-  if (url === undefined || !URL.canParse(url)) return 'Pinecone'
-  const { hostname, port, protocol } = new URL(url)
-  return `Pinecone at ${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
+/** What the server answered, where it did. */
+const ofFailure = ({ status, body, retryAfterMs }: HttpFailure): ErrorMeaning => {
+  const { hint, ...meaning } = byStatus[status] ?? { code: 'INTERNAL' as const, inFlight: status >= 500 }
+  const said = serverMessage(body).slice(0, 500)
+  const message = [`answered ${status}: ${said}`, hint].filter(Boolean).join('; ')
+  return { ...meaning, message, ...(retryAfterMs !== undefined && { retryAfterMs }) }
 }
 
-/** A native error as a VeritasError; one that is a VeritasError already gets what it lacks. */
-export const toVeritasError = (error: unknown, call: FailedCall): VeritasError => {
-  const { operation, role, write = false, exchange, signal } = call
-  const base = { backend: backendName, operation, ...(role && { role }) }
-  if (VeritasError.is(error)) return VeritasError.from(error, base)
-  const where = hostOf(exchange?.url)
-  const make = (meaning: Meaning, message: string, retryAfterMs?: number): VeritasError =>
-    new VeritasError({
-      ...base,
-      code: meaning.code,
-      outcome: write && meaning.mayHaveHappened ? 'unknown' : 'not-applied',
-      message: meaning.hint ? `${message} ${meaning.hint}` : message,
-      ...(meaning.retryable !== undefined && { retryable: meaning.retryable }),
-      ...(retryAfterMs !== undefined && { retryAfterMs }),
-      cause: error,
-    })
-
-  if (signal?.aborted) return abortError(signal, { ...base, outcome: write ? 'unknown' : 'not-applied', cause: error })
-  const failure = exchange?.failure
-  if (failure) {
-    const meaning = byStatus[failure.status] ?? { code: 'INTERNAL' as const, mayHaveHappened: failure.status >= 500 }
-    const said = serverMessage(failure.body).slice(0, 500)
-    return make(meaning, `${where} answered ${failure.status}: ${said}`, failure.retryAfterMs)
-  }
+/** What the client or Node says. */
+const ofNative = (error: Error): ErrorMeaning | undefined => {
   const errors = chain(error)
-  if (errors.some((e) => textOf(e, 'name') === 'TimeoutError' || /TIMEOUT$/.test(textOf(e, 'code') ?? ''))) {
-    const connecting = errors.some((e) => textOf(e, 'code') === 'UND_ERR_CONNECT_TIMEOUT')
-    return connecting
-      ? make({ code: 'CONNECTION' }, `${where} could not be reached in time.`)
-      : make({ code: 'TIMEOUT', mayHaveHappened: true }, `${where} did not answer in time.`)
-  }
-  const native = errors.map((e) => textOf(e, 'code')).find((code) => code !== undefined)
-  if (native !== undefined && neverConnected.has(native))
-    return make({ code: 'CONNECTION' }, `${where} could not be reached (${native}).`)
-  if (native !== undefined && untrusted(native))
-    return make(
-      {
-        code: 'CONNECTION',
-        retryable: false,
-        hint: 'Set NODE_EXTRA_CA_CERTS, or the option fetch, to trust the authority of its certificate.',
-      },
-      `${where} could not be reached (${native}).`,
-    )
   const names = errors.map((e) => textOf(e, 'name') ?? '')
+  if (names.includes('TimeoutError')) return { code: 'TIMEOUT', inFlight: true, message: 'did not answer in time' }
+  const network = networkMeaning(error, AUTHORITY)
+  if (network) return network
   const status = names.map((name) => byName[name]).find((s) => s !== undefined)
-  if (status !== undefined) {
-    const meaning = byStatus[status] as Meaning
-    return make(meaning, textOf(errors[0] as object, 'message') ?? `status ${status}`)
-  }
-  if (names.includes('PineconeArgumentError'))
-    return make({ code: 'VALIDATION' }, textOf(errors[0] as object, 'message') ?? 'invalid argument')
+  if (status !== undefined) return byStatus[status]
+  if (names.includes('PineconeArgumentError')) return { code: 'VALIDATION' }
   if (names.some((name) => /^(TypeError|FetchError|PineconeConnectionError|SocketError)$/.test(name)))
-    return make(
-      { code: 'CONNECTION', mayHaveHappened: true },
-      `The connection to ${where} broke (${native ?? 'fetch'}).`,
-    )
-  return make({ code: 'INTERNAL', mayHaveHappened: true }, error instanceof Error ? error.message : String(error))
+    return { code: 'CONNECTION', inFlight: true, message: 'broke the connection' }
+  return undefined
+}
+
+const explain = (failure: HttpFailure | undefined): ReturnType<typeof explainWith> =>
+  explainWith({
+    backend: backendName,
+    product: 'Pinecone',
+    caOption: AUTHORITY,
+    meaningOf: (error) => (failure ? ofFailure(failure) : ofNative(error)),
+  })
+
+/** A native error as a VeritasError; one that is a VeritasError already gets what it lacks. */
+export const toVeritasError = (error: unknown, { exchange, ...call }: FailedRequest): VeritasError => {
+  const url = exchange?.url
+  const target = url !== undefined && URL.canParse(url) ? addressOf(url) : 'its address'
+  return explain(exchange?.failure)(error, { ...call, target })
 }
 
 /** The error of a call on a collection that was never ensured. */

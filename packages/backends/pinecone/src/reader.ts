@@ -1,5 +1,5 @@
 import type { Metric } from '@veritas-db/core/contract'
-import { foreignCursor, VeritasError } from '@veritas-db/core/contract'
+import { foreignCursor, shortNumbers, VeritasError } from '@veritas-db/core/contract'
 import type { Space } from './catalog.js'
 import type { Call, Connection } from './connection.js'
 import type { NativeFilter } from './filter.js'
@@ -92,7 +92,7 @@ export class Reader {
   async query(call: Call, space: Space, query: Query): Promise<(Stored & { readonly score: number })[]> {
     const lsn = this.#wanted(space, query.after)
     const { topK, filter, values } = query
-    const body = { vector: Array.from(query.vector), topK, ...(filter && { filter }) }
+    const body = { vector: shortNumbers(query.vector), topK, ...(filter && { filter }) }
     const similar = similarity(space.metric)
     try {
       const matches = await this.#fresh(call, space, lsn, { ...body, includeMetadata: true, includeValues: values })

@@ -3,6 +3,7 @@ import {
   checkVectorRecord,
   invalid,
   type Metadata,
+  shortNumbers,
   type VectorMatch,
   type VectorQuery,
   type VectorRecord,
@@ -36,34 +37,15 @@ const nativeMetadata = (record: VectorRecord): NativeMetadata => {
   }
 }
 
-/** The powers of ten that a number holds exactly. */
-const POWERS: readonly number[] = Array.from({ length: 23 }, (_, i) => Number(`1e${i}`))
-
-/**
- * A vector as numbers of 9 digits, which are always enough for 32-bit floats; 16 or 17 are what JSON writes otherwise, which would
- * nearly double every request. `bytes` is what they take as JSON, at most.
- */
-export const shortValues = (vector: Float32Array): { readonly values: number[]; readonly bytes: number } => {
-  const values = new Array<number>(vector.length)
+/** What the numbers of a vector take as JSON, at most: `shortNumbers` have 9 digits, beside sign, point, zeros or exponent, and comma. */
+const jsonBytes = (values: readonly number[]): number => {
   let bytes = 2
-  for (let i = 0; i < vector.length; i++) {
-    const x = vector[i] as number
-    if (x === 0) {
-      values[i] = 0
-      bytes += 2
-      continue
-    }
-    // Digits after the point, so that there are 9.
-    const digits = 8 - Math.floor(Math.log10(Math.abs(x)))
-    const power = POWERS[digits]
-    // A whole number over a power of ten is the number nearest to that decimal: ten times as fast as writing and reading it.
-    const short = power === undefined ? Number.NaN : Math.round(x * power) / power
-    const same = Math.fround(short) === x
-    values[i] = same ? short : Number(x.toPrecision(9))
-    // With a comma, and `-0.` or a sign and a point.
-    bytes += same ? Math.max(12, digits + 4) : 25
+  for (const x of values) {
+    const size = Math.abs(x)
+    // JSON writes numbers from 1e9 to 1e21 without an exponent, and those from 1e-6 to 0.1 with zeros.
+    bytes += x === 0 ? 2 : size >= 1e9 ? 25 : size >= 0.1 ? 13 : 18
   }
-  return { values, bytes }
+  return bytes
 }
 
 /** A stored record as the contract has it; `include` chooses what comes along. */
@@ -101,7 +83,7 @@ export const toNativeRecord = (record: VectorRecord, dimensions?: number): Nativ
       `takes ${metadataBytes} bytes together with the text; Pinecone holds ${MAX_METADATA_BYTES} a record`,
     )
   const id = recordId(record)
-  const { values, bytes } = shortValues(record.vector)
+  const values = shortNumbers(record.vector)
   // The names, quotes and braces around them take 40 bytes.
-  return { record: { id, values, metadata }, bytes: bytes + id.length + metadataBytes + 40 }
+  return { record: { id, values, metadata }, bytes: jsonBytes(values) + id.length + metadataBytes + 40 }
 }

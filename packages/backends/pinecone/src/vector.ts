@@ -2,11 +2,11 @@ import {
   APPLIED,
   all,
   assertPushable,
-  type CollectionDefinition,
-  checkDimensions,
-  checkFieldName,
+  bestFirst,
+  checkCollection,
   checkLimit,
-  checkVector,
+  checkUpsertMode,
+  checkVectorQuery,
   type FilterNode,
   isMatchAll,
   issuesOf,
@@ -17,7 +17,6 @@ import {
   type ScanOptions,
   splitBatches,
   throwIfAborted,
-  type UpsertMode,
   type VectorCapabilities,
   type VectorMatch,
   type VectorRecord,
@@ -56,17 +55,6 @@ export const vectorCapabilities: VectorCapabilities = {
 /** Keys of one filter, and documents with versions of their own: what keeps a request small. */
 const KEYS_A_FILTER = 1000
 const DOCUMENTS_A_FILTER = 200
-
-const checkDefinition = ({ dimensions, metric, fields = {} }: CollectionDefinition): void => {
-  checkDimensions(dimensions, vectorCapabilities.maxDimensions)
-  if (!vectorCapabilities.metrics.includes(metric)) throw refuse(`the metric ${String(metric)}`)
-  for (const path of Object.keys(fields)) for (const part of path.split('.')) checkFieldName(part, 'fields')
-}
-
-const checkMode = (mode: UpsertMode | undefined): void => {
-  if (mode !== undefined && mode !== 'replace')
-    throw refuse(`the upsert mode ${mode}`, 'record ids contain the version, so that nothing newer is overwritten.')
-}
 
 const chunks = <T>(items: readonly T[], size: number): (readonly T[])[] => [
   ...splitBatches(items, { batchRecords: size }),
@@ -143,7 +131,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog): Vect
 
     ensureCollection: (options) =>
       run('ensureCollection', options, async (call) => {
-        checkDefinition(options)
+        checkCollection(options, vectorCapabilities, backendName)
         await catalog.ensure(call, options.scope, options)
       }),
 
@@ -154,8 +142,8 @@ export const createVectorRole = (connection: Connection, catalog: Catalog): Vect
 
     upsert: (options) =>
       run('upsert', options, async (call) => {
-        const { scope, records, mode } = options
-        checkMode(mode)
+        const { scope, records, mode = 'replace' } = options
+        checkUpsertMode(mode, vectorCapabilities, backendName, 'vector')
         const space = await catalog.find(call, scope)
         const native = prepareRecords(records, (record) => toNativeRecord(record, space.dimensions))
         // Ids contain the version, so only records of one version are duplicates: the last one is what would be there in the end.
@@ -189,17 +177,12 @@ export const createVectorRole = (connection: Connection, catalog: Catalog): Vect
 
     query: (options) =>
       run('query', options, async (call): Promise<readonly VectorMatch[]> => {
-        const { scope, vector, topK, include = {}, after, exact } = options
-        if (exact) throw refuse('exact search', 'leave out `exact`: its index is approximate.')
-        checkLimit(topK, 'topK', vectorCapabilities.maxTopK)
+        const { scope, vector, topK, include = {}, after } = options
         const filter = pushed(options.filter)
         const space = await catalog.find(call, scope)
-        checkVector(vector, space.dimensions)
-        if (topK === 0) return []
+        checkVectorQuery(options, space, vectorCapabilities, backendName)
         const found = await reader.query(call, space, { vector, topK, filter, values: include.vector === true, after })
-        return found
-          .map(({ score, ...stored }) => ({ ...toMatch(stored, include), score }))
-          .sort((a, b) => b.score - a.score || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.ordinal - b.ordinal))
+        return found.map(({ score, ...stored }) => ({ ...toMatch(stored, include), score })).sort(bestFirst)
       }),
 
     delete: (options) =>

@@ -262,7 +262,7 @@ describe('one index that is there already', () => {
 
       // Node reads the variable when it starts.
       await writeFile(path.join(folder, 'ca.pem'), front.ca)
-      process.env.NODE_EXTRA_CA_CERTS = path.join(folder, 'ca.pem')
+      const env = { NODE_EXTRA_CA_CERTS: path.join(folder, 'ca.pem') }
       const config = { apiKey, url, host: `${url}${pathname}`, metric: 'dot' }
       const { vector: _, ...rest } = record('a')
       const program = `
@@ -278,10 +278,9 @@ describe('one index that is there already', () => {
         const { token: after } = await vector.upsert({ scope, records })
         console.log((await vector.get({ scope, keys: [records[0].key], after }))[0].documentId)
         await backend.close()`
-      const end = await runProgram(program, { cwd: new URL('..', import.meta.url) })
+      const end = await runProgram(program, { cwd: new URL('..', import.meta.url), env })
       expect(end).toEqual({ code: 0, output: 'a\n' })
     } finally {
-      delete process.env.NODE_EXTRA_CA_CERTS
       await rm(folder, { recursive: true })
       await front.close()
     }

@@ -1,4 +1,4 @@
-import { APPLIED, type Metric, type Outcome, type VectorMatch } from '@veritas-db/core/contract'
+import { APPLIED, bestFirst, type Metric, type Outcome, type VectorMatch } from '@veritas-db/core/contract'
 import { type Include, recordOf, type StoredObject } from './encode.js'
 import { ofObject } from './errors.js'
 import { HEAD } from './properties.js'
@@ -31,10 +31,7 @@ export const ranked = (
   objects: readonly Scored[],
   include: Include,
   score: (object: Scored) => number,
-): VectorMatch[] =>
-  objects
-    .map((object) => ({ ...recordOf(object, include), score: score(object) }))
-    .sort((a, b) => b.score - a.score || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.ordinal - b.ordinal))
+): VectorMatch[] => objects.map((object) => ({ ...recordOf(object, include), score: score(object) })).sort(bestFirst)
 
 /** What became of the objects of a batch. @throws VeritasError NOT_FOUND where the collection is gone */
 export const outcomesOf = (answers: readonly BatchAnswer[], count: number): Outcome[] =>

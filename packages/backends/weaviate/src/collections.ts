@@ -1,10 +1,10 @@
 import {
   type CollectionDefinition,
   type CollectionInfo,
-  checkScope,
   type Metric,
   physicalName,
   type Scope,
+  scopeKey,
   VeritasError,
 } from '@veritas-db/core/contract'
 import type { Collection } from 'weaviate-client'
@@ -53,12 +53,12 @@ export class Collections {
         message: `The collection ${describe(scope)} has ${dimensions} dimensions and the metric ${metric}, not ${definition.dimensions} and ${definition.metric}: drop it first, or use another name.`,
       })
     await this.#add(session, known, fieldProperties(definition.fields))
-    this.#known.set(placeOf(scope), known)
+    this.#known.set(scopeKey(scope), known)
   }
 
   async drop(session: Session, scope: Scope): Promise<void> {
     const name = this.#name(scope)
-    this.#known.delete(placeOf(scope))
+    this.#known.delete(scopeKey(scope))
     // One that is not there is no error to the server either.
     await session.rest(session.client.collections.delete(name))
   }
@@ -70,8 +70,7 @@ export class Collections {
 
   /** Runs `work` on the collection. What is remembered may be gone and made anew by somebody else: then it is looked up again. */
   async use<T>(session: Session, scope: Scope, work: (collection: Collection, known: Known) => Promise<T>): Promise<T> {
-    checkScope(scope)
-    const place = placeOf(scope)
+    const place = scopeKey(scope)
     const remembered = this.#known.get(place)
     if (remembered) {
       try {
@@ -166,10 +165,6 @@ export class Collections {
     }
   }
 }
-
-/** Names hold no dots. */
-const placeOf = ({ tenant = '', collection, incarnation = 0 }: Scope): string =>
-  `${tenant}.${collection}.${incarnation}`
 
 const describe = ({ tenant, collection, incarnation }: Scope): string =>
   `"${collection}"${tenant === undefined ? '' : ` of the tenant "${tenant}"`}${incarnation ? `, incarnation ${incarnation}` : ''}`

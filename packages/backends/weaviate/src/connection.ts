@@ -1,25 +1,18 @@
 import {
-  abortError,
+  addressOf,
   type CallOptions,
-  CallsUnderWay,
+  clientNumber,
+  connectWithin,
+  type FailedCall,
+  Lifecycle,
   type ProbeResult,
-  type RoleName,
   throwIfAborted,
   untilAborted,
-  VeritasError,
 } from '@veritas-db/core/contract'
 import type { ClientParams, WeaviateClient } from 'weaviate-client'
 import type { WeaviateConfig } from './config.js'
-import { backendName, StatusError, toVeritasError } from './errors.js'
+import { StatusError, toVeritasError } from './errors.js'
 import { type GrpcAddress, reach } from './reach.js'
-
-const injected = new WeakMap<WeaviateClient, number>()
-let injectedCount = 0
-const numberOf = (client: WeaviateClient): number => {
-  const number = injected.get(client) ?? ++injectedCount
-  injected.set(client, number)
-  return number
-}
 
 /** One call. */
 export interface Session {
@@ -36,12 +29,7 @@ export interface Session {
 }
 
 /** What a call says of itself, for its errors. */
-export interface Call extends CallOptions {
-  readonly operation: string
-  readonly role?: RoleName
-  /** Whether it changes anything. */
-  readonly write?: boolean
-}
+export type Call = Omit<FailedCall, 'target' | 'changed'> & { readonly operation: string }
 
 /** How long a request over gRPC may take before it is asked whether anybody listens, in milliseconds. */
 const WATCH_AFTER_MS = 250
@@ -53,32 +41,25 @@ export class Connection {
   readonly #target: string
   readonly #grpc: GrpcAddress
   readonly #queryTimeoutMs: number
-  readonly #running = new CallsUnderWay()
-  #opening: Promise<void> | undefined
+  readonly #life = new Lifecycle('Weaviate')
   #client: WeaviateClient | undefined
-  #closed = false
 
   constructor(config: WeaviateConfig, queryTimeoutMs: number) {
     const { client, url } = config
     this.#config = config
-    this.#target = client ? "the injected client's address" : withPort(url)
+    this.#target = client ? "the injected client's address" : addressOf(url)
     this.#grpc = grpcAddress(config)
     this.#queryTimeoutMs = queryTimeoutMs
-    this.engineId = client ? `weaviate:injected:${numberOf(client)}` : `weaviate:${withPort(url)}`
+    this.engineId = client ? `weaviate:injected:${clientNumber(client)}` : `weaviate:${addressOf(url)}`
   }
 
-  async connect(options: CallOptions = {}): Promise<void> {
-    const { signal } = options
-    throwIfAborted(signal)
-    if (this.#closed) throw closedError()
-    // Shared by all who ask meanwhile: one who leaves ends it for nobody else.
-    this.#opening ??= this.#open().catch((error: unknown) => {
-      this.#opening = undefined
-      throw error
-    })
-    await untilAborted(this.#opening, signal, (fired) =>
-      abortError(fired, { backend: backendName, operation: 'connect' }),
-    )
+  async connect({ signal }: CallOptions = {}): Promise<void> {
+    try {
+      throwIfAborted(signal)
+      await this.#life.open(() => this.#open(), signal)
+    } catch (error) {
+      throw toVeritasError(error, { target: this.#target, operation: 'connect', signal })
+    }
   }
 
   async probe(options: CallOptions = {}): Promise<ProbeResult> {
@@ -89,39 +70,39 @@ export class Connection {
   }
 
   /** Waits for what is under way, then closes the client, unless it was injected. */
-  async close(): Promise<void> {
-    this.#closed = true
-    await Promise.allSettled([this.#running.ended(), this.#opening])
-    const client = this.#client
-    this.#client = undefined
-    if (client && !this.#config.client) await shut(client)
+  close(): Promise<void> {
+    return this.#life.close(async () => {
+      const client = this.#client
+      this.#client = undefined
+      if (client && !this.#config.client) await shut(client)
+    })
   }
 
   /** Runs one call, which `close` waits for, and explains its errors. */
-  run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#running.add(this.#run(call, work))
-  }
-
-  async #run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
+  async run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
     const { signal } = call
     let session: Session | undefined
     try {
       throwIfAborted(signal)
-      if (this.#closed) throw closedError()
-      const client = this.#client
-      if (!client)
-        throw new VeritasError({ code: 'CONNECTION', message: 'Weaviate is not connected: call connect() first.' })
-      session = {
-        client,
-        signal,
-        changed: false,
-        grpc: (request) => this.#watched(signal, request),
-        rest: (request) => untilAborted(request, signal, reasonOf),
-        post: (path, body) => this.#post(client, path, body, signal),
-      }
-      return await work(session)
+      return await this.#life.run(() => {
+        session = this.#session(signal)
+        return work(session)
+      })
     } catch (error) {
       throw toVeritasError(error, { ...call, target: this.#target, changed: session?.changed ?? false })
+    }
+  }
+
+  #session(signal: AbortSignal | undefined): Session {
+    const client = this.#client
+    if (!client) throw new Error('There is no client before the connection is open.')
+    return {
+      client,
+      signal,
+      changed: false,
+      grpc: (request) => this.#watched(signal, request),
+      rest: (request) => untilAborted(request, signal, reasonOf),
+      post: (path, body) => this.#post(client, path, body, signal),
     }
   }
 
@@ -168,25 +149,17 @@ export class Connection {
 
   async #open(): Promise<void> {
     const timeoutMs = this.#config.connectTimeoutMs ?? this.#queryTimeoutMs
-    const limit = AbortSignal.timeout(timeoutMs)
-    let client: WeaviateClient | undefined
+    const client = this.#config.client ?? (await this.#make())
     try {
-      client = this.#config.client ?? (await this.#make())
-      // The schema needs good credentials and a leader.
-      await untilAborted(client.collections.exists('Veritas'), limit, reasonOf)
-      await this.#reach(limit)
+      await connectWithin({ product: 'Weaviate', target: this.#target, timeoutMs }, async (signal) => {
+        // The schema needs good credentials and a leader.
+        await client.collections.exists('Veritas')
+        await this.#reach(signal)
+      })
       this.#client = client
     } catch (error) {
-      if (client && !this.#config.client) await shut(client)
-      if (limit.aborted)
-        throw new VeritasError({
-          code: 'CONNECTION',
-          backend: backendName,
-          operation: 'connect',
-          message: `Weaviate at ${this.#target} did not answer within ${timeoutMs} ms.`,
-          cause: error,
-        })
-      throw toVeritasError(error, { target: this.#target, operation: 'connect' })
+      if (!this.#config.client) await shut(client)
+      throw error
     }
   }
 
@@ -244,15 +217,6 @@ const shut = async (client: WeaviateClient): Promise<void> => {
 
 /** Left as it is: what explains the errors of a call knows whether it may have changed something. */
 const reasonOf = (signal: AbortSignal): unknown => signal.reason
-
-const closedError = (): VeritasError =>
-  new VeritasError({ code: 'CONNECTION', message: 'The connection to Weaviate has been closed.', retryable: false })
-
-/** Host and port of a URL, also where the port is the protocol's own. */
-const withPort = (url: string): string => {
-  const { hostname, port, protocol } = new URL(url)
-  return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
-}
 
 const grpcAddress = (config: WeaviateConfig): GrpcAddress => {
   const { hostname, protocol } = new URL(config.url)

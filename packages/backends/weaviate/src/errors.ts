@@ -1,20 +1,14 @@
-import { abortError, type ErrorCode, type RoleName, unsupported, VeritasError } from '@veritas-db/core/contract'
+import {
+  type ErrorMeaning,
+  explainWith,
+  type FailedCall,
+  networkMeaning,
+  unsupported,
+  VeritasError,
+} from '@veritas-db/core/contract'
 
 /** The plugin's name, as errors carry it. */
 export const backendName = 'weaviate'
-
-/** What is known of a call whose error is to be explained. */
-export interface ErrorContext {
-  /** Host and port, or what else names the server. */
-  readonly target: string
-  readonly role?: RoleName
-  readonly operation?: string
-  /** Whether the call changes anything: then what broke in flight may have happened. */
-  readonly write?: boolean
-  /** Whether a part of the call's work has been done already. */
-  readonly changed?: boolean
-  readonly signal?: AbortSignal | undefined
-}
 
 /** An answer of the REST API that is no success, as the client's own error of that kind is. */
 export class StatusError extends Error {
@@ -27,16 +21,8 @@ export class StatusError extends Error {
   }
 }
 
-interface Meaning {
-  readonly code: ErrorCode
-  /** Whether the request may have been carried out all the same. */
-  readonly inFlight?: boolean
-  readonly message?: string
-  readonly retryable?: boolean
-}
-
 /** What the server says in words, whatever the protocol: most of its errors have no code of their own. */
-const ofText = (text: string): Meaning | undefined => {
+const ofText = (text: string): ErrorMeaning | undefined => {
   if (/could not find class|class \S+ (was )?not (found|present)|class not found/i.test(text))
     return { code: 'NOT_FOUND' }
   // What the guard of every object provokes where the collection is gone; see encode.ts.
@@ -48,7 +34,7 @@ const ofText = (text: string): Meaning | undefined => {
   return undefined
 }
 
-const ofStatus = (status: number, text: string): Meaning => {
+const ofStatus = (status: number, text: string): ErrorMeaning => {
   if (status === 401 || status === 403) return { code: 'AUTHENTICATION' }
   if (status === 404) return { code: 'NOT_FOUND' }
   if (status === 408) return { code: 'TIMEOUT', inFlight: true }
@@ -59,7 +45,7 @@ const ofStatus = (status: number, text: string): Meaning => {
   return ofText(text) ?? (status < 500 ? { code: 'VALIDATION' } : { code: 'INTERNAL', inFlight: true })
 }
 
-const grpcCodes: Readonly<Record<string, Meaning>> = {
+const grpcCodes: Readonly<Record<string, ErrorMeaning>> = {
   CANCELLED: { code: 'TIMEOUT', inFlight: true },
   INVALID_ARGUMENT: { code: 'VALIDATION' },
   DEADLINE_EXCEEDED: { code: 'TIMEOUT', inFlight: true },
@@ -71,7 +57,7 @@ const grpcCodes: Readonly<Record<string, Meaning>> = {
 }
 
 /** `/weaviate.v1.Weaviate/Search UNKNOWN: text`: the client puts the status of gRPC into its message. */
-const ofGrpc = (message: string): Meaning => {
+const ofGrpc = (message: string): ErrorMeaning => {
   const [, status = 'UNKNOWN', text = message] = /\/weaviate\.v1\.\w+\/\w+ ([A-Z_]+): ([\s\S]*)$/.exec(message) ?? []
   if (status === 'RESOURCE_EXHAUSTED')
     return { code: /larger than max|message size/i.test(text) ? 'VALIDATION' : 'RATE_LIMITED' }
@@ -81,24 +67,10 @@ const ofGrpc = (message: string): Meaning => {
   return ofText(text) ?? grpcCodes[status] ?? { code: 'INTERNAL', inFlight: true }
 }
 
-/** Causes that tell of a connection that never was, so that nothing has been done. */
-const neverConnected = /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)/
+/** Where the certificate of an authority is given. */
+const AUTHORITY = 'NODE_EXTRA_CA_CERTS'
 
-/** Whether an error's code says that a certificate is not trusted or not for this host, or that the peer speaks no TLS. */
-export const untrusted = (code: string): boolean => /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL/.test(code)
-
-const ofFetch = (error: Error): Meaning => {
-  const cause = error.cause instanceof Error ? error.cause : undefined
-  const code = cause && 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
-  const why = cause ? `${code} ${cause.message}`.trim() : error.message
-  if (!untrusted(code))
-    return { code: 'CONNECTION', inFlight: !neverConnected.test(code), message: `cannot be reached: ${why}` }
-  const advice =
-    'set NODE_EXTRA_CA_CERTS to the authority of its certificate, and check that it speaks TLS at this port'
-  return { code: 'CONNECTION', message: `cannot be reached: ${why}: ${advice}`, retryable: false }
-}
-
-const meaningOf = (error: Error): Meaning => {
+const meaningOf = (error: Error): ErrorMeaning | undefined => {
   const status = 'code' in error && typeof error.code === 'number' ? error.code : undefined
   switch (error.name) {
     case 'WeaviateUnexpectedStatusCodeError':
@@ -123,36 +95,30 @@ const meaningOf = (error: Error): Meaning => {
     case 'WeaviateBatchError':
       return ofGrpc(error.message)
     case 'TypeError':
-      if (/fetch failed|terminated|other side closed/i.test(error.message)) return ofFetch(error)
-      return { code: 'INTERNAL', inFlight: true }
+      if (!/fetch failed|terminated|other side closed/i.test(error.message)) return undefined
+      return networkMeaning(error, AUTHORITY) ?? { code: 'CONNECTION', inFlight: true }
     default:
-      return ofGrpc(error.message)
+      return networkMeaning(error, AUTHORITY) ?? ofGrpc(error.message)
   }
 }
 
 /** A native error as a VeritasError; one that is a VeritasError already gets what it lacks. */
-export const toVeritasError = (error: unknown, context: ErrorContext): VeritasError => {
-  const { target, role, operation, write = false, changed = false, signal } = context
-  const common = {
-    backend: backendName,
-    ...(role && { role }),
-    ...(operation !== undefined && { operation }),
-    ...(changed && { outcome: 'unknown' as const }),
-  }
-  const inFlight = write ? ({ outcome: 'unknown' } as const) : {}
-  if (VeritasError.is(error)) return VeritasError.from(error, common)
-  if (signal?.aborted) return abortError(signal, { ...common, cause: error, ...inFlight })
-  const native = error instanceof Error ? error : new Error(String(error))
-  const meaning = meaningOf(native)
-  return new VeritasError({
-    ...common,
-    code: meaning.code,
-    message: `Weaviate at ${target} ${meaning.message ?? `says: ${native.message}`}.`,
-    cause: error,
-    ...(meaning.inFlight && inFlight),
-    ...(meaning.retryable !== undefined && { retryable: meaning.retryable }),
-  })
-}
+export const toVeritasError: (error: unknown, call: FailedCall) => VeritasError = explainWith({
+  backend: backendName,
+  product: 'Weaviate',
+  caOption: AUTHORITY,
+  meaningOf,
+})
+
+/** The same for an attempt to reach gRPC, which has an address of its own. */
+export const toGrpcError: (error: unknown, call: FailedCall) => VeritasError = explainWith({
+  backend: backendName,
+  product: "Weaviate's gRPC",
+  meaningOf: (error) => {
+    const meaning = networkMeaning(error, `${AUTHORITY} or GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`)
+    return meaning && { ...meaning, message: `${meaning.message}; check the options grpc and grpcSecure too` }
+  },
+})
 
 /** What became of one object of a batch, in the server's words. */
 export const ofObject = (text: string): VeritasError => {
@@ -169,10 +135,10 @@ export const ofObject = (text: string): VeritasError => {
 
 /** Whether the server does not know the collection. */
 export const isNotFound = (error: unknown): boolean =>
-  VeritasError.is(error) ? error.code === 'NOT_FOUND' : error instanceof Error && meaningOf(error).code === 'NOT_FOUND'
+  VeritasError.is(error) ? error.code === 'NOT_FOUND' : error instanceof Error && meaningOf(error)?.code === 'NOT_FOUND'
 
 /** Whether there is something of that name already. */
-export const isConflict = (error: unknown): boolean => error instanceof Error && meaningOf(error).code === 'CONFLICT'
+export const isConflict = (error: unknown): boolean => error instanceof Error && meaningOf(error)?.code === 'CONFLICT'
 
 /** The error of something this backend does not do. */
 export const refuse = (what: string, instead?: string): VeritasError =>

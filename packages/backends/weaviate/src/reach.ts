@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { connect as connectPlainly, isIP } from 'node:net'
 import { addAbortSignal } from 'node:stream'
 import { connect as connectSecurely } from 'node:tls'
-import { VeritasError } from '@veritas-db/core/contract'
-import { backendName, untrusted } from './errors.js'
+import { toGrpcError } from './errors.js'
 
 /** Where gRPC is. */
 export interface GrpcAddress {
@@ -30,20 +29,6 @@ export const reach = async ({ host, port, secure }: GrpcAddress, signal?: AbortS
       socket.destroy()
       resolve()
     })
-    socket.once('error', (cause: NodeJS.ErrnoException) => {
-      const { code = '' } = cause
-      const advice = untrusted(code)
-        ? 'Set NODE_EXTRA_CA_CERTS or GRPC_DEFAULT_SSL_ROOTS_FILE_PATH to the authority of its certificate, or check the options grpc and grpcSecure.'
-        : 'Check the option grpc.'
-      reject(
-        new VeritasError({
-          code: 'CONNECTION',
-          backend: backendName,
-          message: `Weaviate's gRPC at ${host}:${port} cannot be reached: ${`${code} ${cause.message}`.trim()}. ${advice}`,
-          retryable: !untrusted(code),
-          cause,
-        }),
-      )
-    })
+    socket.once('error', (error) => reject(toGrpcError(error, { target: `${host}:${port}` })))
   })
 }

@@ -3,10 +3,10 @@ import {
   type CallOptions,
   type CollectionDefinition,
   type CollectionInfo,
-  checkDimensions,
-  checkFieldName,
+  checkCollection,
   checkLimit,
-  checkVector,
+  checkUpsertMode,
+  checkVectorQuery,
   type DeleteResult,
   type FilterNode,
   foreignCursor,
@@ -19,6 +19,7 @@ import {
   type RecordIssue,
   type ScanOptions,
   type ScopedOptions,
+  shortNumbers,
   splitBatches,
   throwIfAborted,
   uniqueBatch,
@@ -32,13 +33,12 @@ import {
 import type { Collection, FilterValue } from 'weaviate-client'
 import { type BatchAnswer, outcomesOf, ranked, similarity, wanted } from './answers.js'
 import { entryOf, MAX_DIMENSIONS, MAX_REQUEST_BYTES } from './check.js'
-import { Collections, distances, type Known } from './collections.js'
+import { Collections, type Known } from './collections.js'
 import type { WeaviateConfig } from './config.js'
 import type { Connection, Session } from './connection.js'
 import { type Entry, headOf, type Include, recordOf, type StoredObject } from './encode.js'
 import { backendName, refuse } from './errors.js'
 import { type Compiled, compileFilter, filterCapabilities, join, on, rangesOf } from './filter.js'
-import { shortNumbers } from './numbers.js'
 
 /** Records a request. More make the server no faster. */
 const BATCH_RECORDS = 500
@@ -89,10 +89,7 @@ export class WeaviateVector implements VectorRole {
   async ensureCollection(options: ScopedOptions & CollectionDefinition): Promise<void> {
     const { scope, signal: _, ...definition } = options
     await this.#call('ensureCollection', options, true, async (session) => {
-      if (!Object.hasOwn(distances, definition.metric)) throw refuse(`the metric ${String(definition.metric)}`)
-      checkDimensions(definition.dimensions, MAX_DIMENSIONS)
-      for (const path of Object.keys(definition.fields ?? {}))
-        for (const name of path.split('.')) checkFieldName(name, 'fields')
+      checkCollection(definition, this.capabilities, backendName)
       await this.#collections.ensure(session, scope, definition)
     })
   }
@@ -108,8 +105,7 @@ export class WeaviateVector implements VectorRole {
   async upsert(options: Parameters<VectorRole['upsert']>[0]): Promise<WriteResult> {
     const { records, mode = 'replace' } = options
     return this.#on('upsert', options, true, async (_, session, known) => {
-      if (mode !== 'replace')
-        throw refuse(`upsert with mode ${mode}`, 'record ids hold the version, so that nothing newer is overwritten.')
+      checkUpsertMode(mode, this.capabilities, backendName, 'vector')
       const entries = prepareRecords(records, (record) => entryOf(record, known.definition))
       const unique = uniqueBatch(entries, ({ id }) => id, mode)
       await this.#collections.addRanges(
@@ -137,12 +133,10 @@ export class WeaviateVector implements VectorRole {
   }
 
   async query(options: Parameters<VectorRole['query']>[0]): Promise<readonly VectorMatch[]> {
-    const { vector, topK, filter, include = {}, exact = false } = options
+    const { vector, topK, filter, include = {} } = options
     return this.#on('query', options, false, async (collection, session, known) => {
-      if (exact) throw refuse('exact queries', 'leave out exact.')
-      const { dimensions, metric } = known.definition
-      checkVector(vector, dimensions, 'vector')
-      checkLimit(topK, 'topK', this.#config.maxResults, 1)
+      const { metric } = known.definition
+      checkVectorQuery(options, known.definition, this.capabilities, backendName)
       const filters = await this.#compile(session, known, filter)
       if (filters === false) return []
       const answer = await session.grpc((abortSignal) =>

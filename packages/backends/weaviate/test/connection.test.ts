@@ -301,12 +301,9 @@ withServer(`with a server${reason}`, () => {
     // Node and gRPC read the variables when they start.
     const folder = await mkdtemp(path.join(tmpdir(), 'veritas-weaviate-'))
     ends.push(() => rm(folder, { recursive: true }))
-    const variables = { NODE_EXTRA_CA_CERTS: rest.ca, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: secure.ca }
-    for (const [name, ca] of Object.entries(variables)) {
-      await writeFile(path.join(folder, name), ca)
-      process.env[name] = path.join(folder, name)
-      ends.push(() => delete process.env[name])
-    }
+    const env = { NODE_EXTRA_CA_CERTS: rest.ca, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: secure.ca }
+    for (const [name, ca] of Object.entries(env)) await writeFile(path.join(folder, name), ca)
+    const paths = Object.fromEntries(Object.keys(env).map((name) => [name, path.join(folder, name)]))
     const { vector: _, ...stored } = record
     const program = `
       const { default: weaviate } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)})
@@ -321,7 +318,7 @@ withServer(`with a server${reason}`, () => {
       await vector.dropCollection({ scope })
       await backend.close()
     `
-    expect(await runProgram(program)).toEqual({ code: 0, output: 'a\n' })
+    expect(await runProgram(program, { env: paths })).toEqual({ code: 0, output: 'a\n' })
   }, 20_000)
 
   it('a process that closes its backend ends by itself', async () => {
