@@ -11,15 +11,23 @@ interface Database {
   /** What it can be, its best first. */
   readonly roles: readonly RoleName[]
   readonly aliases?: readonly string[]
-  /** Its options, from the variables that `npm run servers` prints. Absent for what needs no server. */
-  readonly options?: (env: Environment) => Readonly<Record<string, unknown>>
+  /** Its options for these roles, from the variables that `npm run servers` prints. Absent for what needs no server. */
+  readonly options?: (env: Environment, roles: readonly RoleName[]) => Readonly<Record<string, unknown>>
+  /** The servers that it needs for these roles, by the names that `npm run servers` knows. Default one of its own name. */
+  readonly servers?: (roles: readonly RoleName[]) => readonly string[]
 }
 
 /** The databases that `--backends` knows. Only those that are named are imported, by core. */
 export const DATABASES: Readonly<Record<string, Database>> = {
   sqlite: { roles: ['relational', 'graph', 'vector'] },
   postgres: { roles: ['relational', 'vector', 'graph'], aliases: ['postgresql'], options: byUrl('POSTGRES') },
-  mongo: { roles: ['relational', 'graph'], aliases: ['mongodb'], options: byUrl('MONGO') },
+  mongo: {
+    roles: ['relational', 'graph', 'vector'],
+    aliases: ['mongodb'],
+    // Few servers have vectors: those are named apart.
+    options: (env, roles) => byUrl(roles.includes('vector') ? 'MONGO_SEARCH' : 'MONGO')(env),
+    servers: (roles) => (roles.includes('vector') ? ['mongo', 'mongosearch'] : ['mongo']),
+  },
   cozo: { roles: ['relational', 'graph', 'vector'], aliases: ['cozodb'], options: byUrl('COZO') },
   chroma: { roles: ['vector'], aliases: ['chromadb'], options: byUrl('CHROMA') },
   pinecone: {
@@ -94,9 +102,15 @@ export function assign(names: readonly string[]): Assignment {
   )
 }
 
+/** The roles that a database has in an assignment. */
+const rolesOf = (assignment: Assignment, name: string): RoleName[] => ROLES.filter((role) => assignment[role] === name)
+
 /** The names of servers that an assignment needs. */
 export function serversOf(assignment: Assignment): string[] {
-  return [...new Set(ROLES.map((role) => assignment[role]))].filter((name) => DATABASES[name]?.options !== undefined)
+  return [...new Set(Object.values(assignment))].flatMap((name) => {
+    const database = DATABASES[name]
+    return database?.options ? (database.servers?.(rolesOf(assignment, name)) ?? [name]) : []
+  })
 }
 
 /** A config with one database a role. */
@@ -113,14 +127,14 @@ export function configOf(
   place: { readonly folder: string; readonly name: string } = { folder: CACHE, name: mixName(assignment) },
 ): Composition {
   const backend = (name: string): BackendConfig => {
-    const options = DATABASES[name]?.options?.(env)
+    const options = DATABASES[name]?.options?.(env, rolesOf(assignment, name))
     if (!options) return embedded(place.folder, place.name)
     for (const [option, value] of Object.entries(options))
       if (value === undefined)
         throw new DemoError(
           'CONFIGURATION',
           `${name}: nothing says its ${option}.`,
-          `Start its server: npm run servers -- up ${name}; or set VERITAS_${name.toUpperCase()}_URL to one of your own.`,
+          `Start its servers: npm run servers -- up ${serversOf(assignment).join(' ')}; or set the variables of your own.`,
         )
     return { type: name, config: { ...options, prefix: place.name } }
   }

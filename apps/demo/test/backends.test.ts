@@ -39,6 +39,8 @@ describe('databases to roles', () => {
 
   it('need servers, but for the embedded one', () => {
     expect(serversOf(assign(['redis']))).toEqual(['redis'])
+    expect(serversOf(assign(['chroma', 'mongo']))).toEqual(['chroma', 'mongo'])
+    expect(serversOf(assign(['mongo']))).toEqual(['mongo', 'mongosearch'])
     expect(serversOf(assign(['sqlite']))).toEqual([])
   })
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type DatabaseManager, type Filter, openDatabase } from '@veritas-db/core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Assignment, configOf, DATABASES, serversOf } from '../src/backends.js'
@@ -21,9 +22,10 @@ const MIXES: readonly Assignment[] = [
   { vector: 'cozo', graph: 'cozo', relational: 'cozo' },
   { vector: 'neo4j', graph: 'neo4j', relational: 'sqlite' },
   { vector: 'sqlite', graph: 'mongo', relational: 'mongo' },
+  { vector: 'mongo', graph: 'mongo', relational: 'mongo' },
 ]
 
-/** Packages of the corpus: enough for depth and variety, few enough for eight mixes in one test run. */
+/** Packages of the corpus: enough for depth and variety, few enough for all mixes in one test run. */
 const PACKAGES = 120
 const FILTERS: readonly Filter[] = [
   { license: { $ne: 'MIT' }, sizeBytes: { $gt: 100_000 } },
@@ -142,6 +144,8 @@ describe.each(MIXES.map((mix) => ({ mix, ...describeMix(mix) })))('$name', ({ mi
           timeout: 60_000,
           interval: 250,
         })
+        const { readAfterWrite, visibilityDelayMs = 0 } = db.vector?.capabilities ?? {}
+        if (readAfterWrite === 'eventual') await sleep(visibilityDelayMs)
         expect(await answers(db)).toEqual(expected)
         let found = 0
         for (const query of QUERIES) {
@@ -160,7 +164,9 @@ describe.each(MIXES.map((mix) => ({ mix, ...describeMix(mix) })))('$name', ({ mi
 })
 
 function describeMix(mix: Assignment): { name: string; place: string; missing: string } {
-  const needed = serversOf(mix).map((name) => `VERITAS_${name.toUpperCase()}_URL`)
+  const needed = serversOf(mix).map((name) =>
+    name === 'mongosearch' ? 'VERITAS_MONGO_SEARCH_URL' : `VERITAS_${name.toUpperCase()}_URL`,
+  )
   const unset = needed.filter((variable) => !process.env[variable])
   const short = ['mix', ...Object.values(mix).map((name) => name.slice(0, 3))].join('')
   return {

@@ -15,9 +15,13 @@ export function refuseUnsafeMix(config: VeritasConfig, backends: readonly Connec
   const mix = ROLES.flatMap((role) =>
     backends.filter((b) => b.roles.includes(role)).map((b) => `${role}: ${b.name}`),
   ).join(', ')
+  const instead =
+    engines.size === 1
+      ? `use a ${first?.name} that has transactions`
+      : 'let one engine that has transactions serve all roles'
   throw new VeritasError({
     code: 'CONFIGURATION',
     path: 'journal',
-    message: `These roles are not committed together (${mix}), and there is no journal yet: a crash or an outage between two stores would leave them different until the document is stored again. Accept that with journal: false, or let one engine serve all roles.`,
+    message: `These roles are not committed together (${mix}), and there is no journal yet: a crash or an outage between two stores would leave them different until the document is stored again. Accept that with journal: false, or ${instead}.`,
   })
 }
