@@ -6,7 +6,6 @@ import {
   type NodeRecord,
   type VectorRecord,
 } from '@veritas-db/core/contract'
-import { isReservedLabel } from './cypher.js'
 
 /** Refuses a vector whose length is zero or beyond single precision: the index takes no such under cosine. @throws VeritasError VALIDATION */
 export const checkDirection = (vector: Float32Array): void => {
@@ -18,9 +17,9 @@ export const checkDirection = (vector: Float32Array): void => {
 }
 
 /** Checks one node. @throws VeritasError VALIDATION */
-export const checkNode = (node: NodeRecord, prefix: string): void => {
+export const checkNode = (node: NodeRecord, isReserved: (label: string) => boolean): void => {
   checkAnyNode(node)
-  if (isReservedLabel(prefix, node.label))
+  if (isReserved(node.label))
     throw invalid('label', `${node.label} is reserved: labels that start like this one tell collections apart`)
 }
 

@@ -102,6 +102,10 @@ export const neo4jConfig: z.ZodType<Neo4jConfig, Neo4jConfigInput> = z
       issue('bearerToken', 'takes the place of username and password: give one of the two')
     if (new URL(config.url).protocol.includes('+') && (config.encrypted !== undefined || config.trust !== undefined))
       issue('encrypted', 'the URL says how to encrypt already: use bolt:// or neo4j:// with encrypted and trust')
+    // What the driver would pass over in silence.
+    if (config.trust !== undefined && !config.encrypted) issue('trust', 'counts where encrypted is true')
+    if ((config.trustedCertificates !== undefined) !== (config.trust === 'TRUST_CUSTOM_CA_SIGNED_CERTIFICATES'))
+      issue('trustedCertificates', 'belongs together with trust: "TRUST_CUSTOM_CA_SIGNED_CERTIFICATES"')
     if (config.acquisitionTimeoutMs < config.connectTimeoutMs)
       issue('acquisitionTimeoutMs', 'must not be below connectTimeoutMs, which it includes')
   })

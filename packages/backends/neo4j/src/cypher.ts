@@ -16,13 +16,14 @@ export const scopeLabel = (prefix: string, role: 'graph' | 'vector', scope: Scop
 /** The label of the catalogue's nodes. */
 export const catalogueLabel = (prefix: string): string => `${prefix}_collections`
 
-/** Whether a label could be taken for one that tells scopes apart. */
-export const isReservedLabel = (prefix: string, label: string): boolean => {
+/** Tells whether a label could be taken for one that tells scopes apart. Made once: every node is asked for. */
+export const reservedLabels = (prefix: string): ((label: string) => boolean) => {
   // A name of ours ends in the readable part, here x, and 16 digits.
   const starts = (['graph', 'vector'] as const).map((role) =>
     scopeLabel(prefix, role, { collection: 'x' }).slice(0, -18),
   )
-  return label === catalogueLabel(prefix) || starts.some((start) => label.startsWith(start))
+  const catalogue = catalogueLabel(prefix)
+  return (label) => label === catalogue || starts.some((start) => label.startsWith(start))
 }
 
 /**
@@ -30,9 +31,13 @@ export const isReservedLabel = (prefix: string, label: string): boolean => {
  * Our own properties start with `_` and a letter beyond f, which no encoded path does.
  */
 export const fieldProperty = (path: string): string => {
+  if (plainPath.test(path)) return path
   const encoded = encodeFieldPath(path, '')
   return encoded.length <= 200 ? encoded : `_hash_${hash('sha256', path).slice(0, 40)}`
 }
+
+/** Paths that are properties as they stand. */
+const plainPath = /^[A-Za-z0-9]{1,200}$/
 
 /** The property in its place for values that are too long for an index. */
 export const longProperty = (path: string): string => `_long_${fieldProperty(path)}`

@@ -13,6 +13,8 @@ export interface Dialect {
   readonly awaitIndex: string
   /** The indexes on `$label`: `name`, `properties`, and `constraintName` where one belongs to a constraint. */
   readonly indexesOf: string
+  /** The index `$name`: a row, or none. */
+  readonly indexNamed: string
   isList(expression: string): string
   isText(expression: string): string
   /** Yields `n` and `score`, best first; parameters `$index` and `$words`. */
@@ -48,6 +50,7 @@ export const neo4jDialect: Dialect = {
   awaitIndex: 'CALL db.awaitIndex($name, $seconds)',
   indexesOf:
     'SHOW INDEXES YIELD name, properties, labelsOrTypes, owningConstraint WHERE $label IN labelsOrTypes RETURN name, properties, owningConstraint AS constraintName',
+  indexNamed: 'SHOW INDEXES YIELD name WHERE name = $name RETURN name',
   isList: (expression) => `${expression} IS :: LIST<ANY>`,
   isText: (expression) => `${expression} IS :: STRING NOT NULL`,
   queryFullText: 'CALL db.index.fulltext.queryNodes($index, $words) YIELD node AS n, score',

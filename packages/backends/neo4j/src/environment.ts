@@ -15,13 +15,16 @@ export interface Environment {
   readonly connection: Connection
   readonly dialect: Dialect
   readonly prefix: string
+  /** Whether nodes may not carry a label, since it could be taken for a scope's. */
+  readonly isReserved: (label: string) => boolean
   /** How much goes into a transaction, by what it writes. */
-  readonly sizes: Readonly<Record<'nodes' | 'edges' | 'passages' | 'deletes', BatchSize>>
+  readonly sizes: Readonly<Record<'nodes' | 'edges' | 'sets' | 'passages' | 'deletes', BatchSize>>
 }
 
 export const batchSizes = (): Environment['sizes'] => ({
   nodes: new BatchSize(),
   edges: new BatchSize(),
+  sets: new BatchSize(),
   passages: new BatchSize(),
   deletes: new BatchSize(),
 })

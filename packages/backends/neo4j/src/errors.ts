@@ -56,6 +56,9 @@ const meanings: readonly (readonly [string, Meaning])[] = [
 const neverSent =
   /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|Failed to establish connection|Could not perform discovery|handshake|certificate|self-signed/i
 
+const untrusted =
+  'take a URL without "+s" and set encrypted, trust: "TRUST_CUSTOM_CA_SIGNED_CERTIFICATES" and trustedCertificates, the files of the authority that signed it.'
+
 /** A native error as a VeritasError that names the server where it cannot be reached; other errors stay as they are. */
 export const toVeritasError = (error: unknown, server: string): unknown => {
   const code = nativeCode(error)
@@ -68,7 +71,12 @@ export const toVeritasError = (error: unknown, server: string): unknown => {
   const meaning = meanings.find(([start]) => code.startsWith(start))?.[1]
   if (meaning?.code === 'CONNECTION') {
     const outcome = neverSent.test(error.message) ? ('not-applied' as const) : ('unknown' as const)
-    return wrap({ ...meaning, outcome }, `Neo4j at ${server} cannot be reached: ${firstLine(error.message)}`)
+    return wrap(
+      { ...meaning, outcome },
+      /certificate/i.test(error.message)
+        ? `The certificate of Neo4j at ${server} is not trusted: ${untrusted}`
+        : `Neo4j at ${server} cannot be reached: ${firstLine(error.message)}`,
+    )
   }
   if (meaning?.code === 'AUTHENTICATION')
     return wrap(meaning, `Neo4j at ${server} refused the credentials: ${firstLine(error.message)}`)

@@ -31,11 +31,12 @@ import {
   type WriteResult,
 } from '@veritas-db/core/contract'
 import { checkNode } from './check.js'
-import type { Access, Row } from './connection.js'
+import type { Access } from './connection.js'
 import { integer, quote, scopeLabel, toNumber } from './cypher.js'
-import { common, type Environment, filterOn, textQuery } from './environment.js'
-import { type Guard, guardFor, isMissingIndex, refuse } from './errors.js'
-import { deleteEdges, replaceEdges, typePattern, upsertEdges } from './graph/edges.js'
+import { common, type Environment, filterOn } from './environment.js'
+import { type Guard, guardFor, refuse } from './errors.js'
+import { deleteEdges, typePattern, upsertEdges } from './graph/edges.js'
+import { findNodes } from './graph/find.js'
 import { deleteNodes, upsertNodes } from './graph/nodes.js'
 import {
   column,
@@ -49,6 +50,7 @@ import {
   toEdge,
   toNode,
 } from './graph/records.js'
+import { replaceEdges } from './graph/replace.js'
 import { MAX_DEPTH, shortestPath, walk } from './graph/walk.js'
 import { fromAnswer, toParameter } from './raw.js'
 import { dropLabel, ensureGraph } from './schema.js'
@@ -80,7 +82,7 @@ export class Neo4jGraph implements GraphRole {
 
   // Bound to this object however it is called: it is handed on as a function.
   readonly check = (nodes: readonly NodeRecord[], edges: readonly EdgeRecord[]): readonly RecordIssue[] => [
-    ...issuesOf(nodes, (node) => checkNode(node, this.#environment.prefix)),
+    ...issuesOf(nodes, (node) => checkNode(node, this.#environment.isReserved)),
     ...issuesOf(edges, checkEdge, nodes.length),
   ]
 
@@ -108,7 +110,7 @@ export class Neo4jGraph implements GraphRole {
   ): Promise<WriteResult> {
     return this.#guard('upsertNodes', options, async () => {
       const label = await this.#prepared(options)
-      refuseMistakes(options.nodes, (node) => checkNode(node, this.#environment.prefix))
+      refuseMistakes(options.nodes, (node) => checkNode(node, this.#environment.isReserved))
       const { nodes, mode = 'replace', signal } = options
       return { outcomes: await upsertNodes(this.#environment, this.#access, label, nodes, mode, signal) }
     })
@@ -186,33 +188,10 @@ export class Neo4jGraph implements GraphRole {
     },
   ): Promise<readonly (NodeRecord & { readonly score?: number })[]> {
     return this.#guard('findNodes', options, async () => {
-      const scope = this.#label(options.scope)
+      const label = this.#label(options.scope)
       if (options.label !== undefined) checkName(options.label, 'label')
       checkLimit(options.limit, 'limit')
-      if (options.limit === 0) return []
-      const filter = filterOn(this.#environment, options.filter)
-      const conditions = [filter.text]
-      if (options.label !== undefined) conditions.push('n._label = $label')
-      if (!options.placeholders) conditions.push(isDocument('n'))
-      const parameters = { ...filter.parameters, label: options.label ?? null, limit: integer(options.limit) }
-      const tail = (order: string, score: string): string =>
-        `WHERE ${conditions.join(' AND ')} WITH n${score} ORDER BY ${order} LIMIT $limit RETURN ${nodeMap('n')} AS node${score}`
-      if (options.text === undefined) {
-        const rows = await this.#access.run(
-          // The comparison with the key lets the index give the order.
-          { text: `MATCH (n:${quote(scope)}) WHERE n._key > '' WITH n ${tail('n._key', '')}`, parameters },
-          options.signal,
-        )
-        return column(rows, 'node').map(toNode)
-      }
-      const words = textQuery(options.text)
-      if (words === undefined) return []
-      const rows = await this.#searchText({
-        text: `${this.#environment.dialect.queryFullText} WITH n, score ${tail('score DESC, n._key', ', score')}`,
-        parameters: { ...parameters, words, index: `${scope}_text` },
-        signal: options.signal,
-      })
-      return rows.map((row) => ({ ...toNode(row.get('node')), score: row.get('score') as number }))
+      return options.limit === 0 ? [] : findNodes(this.#environment, this.#access, label, options)
     })
   }
 
@@ -264,7 +243,8 @@ export class Neo4jGraph implements GraphRole {
       checkLimit(options.limit, 'limit')
       checkLimit(depth.max, 'depth.max', MAX_DEPTH)
       checkLimit(depth.min, 'depth.min')
-      if (starts.length === 0 || options.limit === 0 || edgeTypes?.length === 0) return []
+      const nothing = starts.length === 0 || options.limit === 0 || edgeTypes?.length === 0 || depth.min > depth.max
+      if (nothing) return []
       return walk(
         this.#environment,
         this.#access,
@@ -387,20 +367,6 @@ export class Neo4jGraph implements GraphRole {
       this.#ready.add(label)
     }
     return label
-  }
-
-  /** Rows of a full-text query; none where no text fields were ever declared. */
-  async #searchText(query: {
-    text: string
-    parameters: Record<string, unknown>
-    signal: AbortSignal | undefined
-  }): Promise<readonly Row[]> {
-    try {
-      return await this.#access.run(query, query.signal)
-    } catch (error) {
-      if (isMissingIndex(error)) return []
-      throw error
-    }
   }
 }
 

@@ -11,6 +11,7 @@ import {
 import { Collections } from './collections.js'
 import { type Neo4jConfig, type Neo4jConfigInput, neo4jConfig } from './config.js'
 import { type Access, Connection } from './connection.js'
+import { reservedLabels } from './cypher.js'
 import { neo4jDialect } from './dialect.js'
 import { batchSizes, type Environment } from './environment.js'
 import { backendName } from './errors.js'
@@ -24,7 +25,13 @@ export type Neo4jRole = 'graph' | 'vector'
 
 const createBackend = (config: Neo4jConfig, context: PluginContext): Backend<Neo4jRole> => {
   const connection = new Connection(config, context)
-  const environment: Environment = { connection, dialect: neo4jDialect, prefix: config.prefix, sizes: batchSizes() }
+  const environment: Environment = {
+    connection,
+    dialect: neo4jDialect,
+    prefix: config.prefix,
+    isReserved: reservedLabels(config.prefix),
+    sizes: batchSizes(),
+  }
   const collections = new Collections(environment)
   const ready = new Set<string>()
 

@@ -25,6 +25,13 @@ export const indexesOf = async (
   }))
 }
 
+/** Whether an index is there, asked beside any unit of work. */
+export const hasIndex = async (
+  { connection, dialect }: Environment,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<boolean> => (await connection.run({ text: dialect.indexNamed, parameters: { name } }, signal)).length > 0
+
 /** Waits until indexes answer. */
 export const awaitIndexes = async (
   { connection, dialect }: Environment,

@@ -1,4 +1,5 @@
-import { createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { socketServer, type TestServer } from '@veritas-db/conformance/network'
 
 /** PackStream, as far as this stub needs it: texts and maps of texts. */
 const text = (value: string): Buffer => {
@@ -16,43 +17,24 @@ const LOGON = 0x6a
 const success = (): Buffer => message(0x70, { server: 'Neo4j/5.26.0', connection_id: 'stub' })
 
 /** A server that speaks Bolt 5.4 up to the log-on, which it refuses as Neo4j does. */
-export const refusingServer = async (failure: {
-  readonly code: string
-  readonly message: string
-}): Promise<{ readonly url: string; close(): Promise<void> }> => {
-  const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
-    sockets.add(socket)
-    let greeted = false
-    let rest: Buffer = Buffer.alloc(0)
-    socket.on('error', () => socket.destroy())
-    socket.on('data', (data: Buffer) => {
-      rest = Buffer.concat([rest, data])
-      if (!greeted && rest.length >= 20) {
-        greeted = true
-        rest = rest.subarray(20)
-        socket.write(Buffer.from([0, 0, 4, 5]))
-      }
-      // Messages of one chunk each: length, body, and an empty chunk.
-      while (greeted && rest.length >= 2) {
-        const length = rest.readUInt16BE(0)
-        if (rest.length < length + 4) return
-        const signature = rest[3]
-        rest = rest.subarray(length + 4)
-        if (signature === HELLO) socket.write(success())
-        else if (signature === LOGON) socket.write(message(0x7f, failure))
-        else socket.write(message(0x7e, {}))
-      }
-    })
+export const refusingServer = (failure: { readonly code: string; readonly message: string }): Promise<TestServer> => {
+  const waiting = new WeakMap<Socket, Buffer>()
+  return socketServer((socket, chunk) => {
+    const before = waiting.get(socket)
+    let rest = Buffer.concat([before ?? Buffer.alloc(0), chunk])
+    if (!before) {
+      // The handshake, which the driver sends at once: four bytes and four versions.
+      rest = rest.subarray(20)
+      socket.write(Buffer.from([0, 0, 4, 5]))
+    }
+    // Messages of one chunk each: length, body, and an empty chunk.
+    while (rest.length >= 2 && rest.length >= rest.readUInt16BE(0) + 4) {
+      const signature = rest[3]
+      rest = rest.subarray(rest.readUInt16BE(0) + 4)
+      if (signature === HELLO) socket.write(success())
+      else if (signature === LOGON) socket.write(message(0x7f, failure))
+      else socket.write(message(0x7e, {}))
+    }
+    waiting.set(socket, rest)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  return {
-    url: `bolt://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,
-    close: () =>
-      new Promise((resolve) => {
-        for (const socket of sockets) socket.destroy()
-        server.close(() => resolve())
-      }),
-  }
 }

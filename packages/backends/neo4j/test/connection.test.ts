@@ -1,21 +1,20 @@
-import { execFile } from 'node:child_process'
-import { createServer, type Server } from 'node:net'
-import { promisify } from 'node:util'
-import { documentKey, type NodeRecord, VeritasError, validateConfig, version } from '@veritas-db/core/contract'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import {
+  failureOf,
+  runProgram,
+  socketServer,
+  type TlsFront,
+  tlsFront,
+  unusedPort,
+} from '@veritas-db/conformance/network'
+import { documentKey, type NodeRecord, type VeritasError, validateConfig, version } from '@veritas-db/core/contract'
 import neo4jDriver from 'neo4j-driver'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Neo4jConfigInput, neo4j } from '../src/index.js'
 import { refusingServer } from './bolt-stub.js'
 import { open, serverConfig, serverUrl, why } from './server.js'
-
-const failure = async (promise: Promise<unknown>): Promise<VeritasError> => {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (!VeritasError.is(error)) throw new Error(`no VeritasError: ${String(error)}`)
-  return error
-}
 
 const connect = async (options: NonNullable<Neo4jConfigInput>): Promise<VeritasError> => {
   const backend = neo4j.create(await validateConfig(neo4j.config, options, 'neo4j'), {
@@ -24,7 +23,7 @@ const connect = async (options: NonNullable<Neo4jConfigInput>): Promise<VeritasE
     queryTimeoutMs: 1000,
   })
   try {
-    return await failure(backend.connect())
+    return await failureOf(backend.connect())
   } finally {
     await backend.close()
   }
@@ -37,11 +36,14 @@ describe('the configuration', () => {
     [{ username: 'neo4j' }, 'belong together'],
     [{ username: 'neo4j', password: 'x', bearerToken: 'y' }, 'give one of the two'],
     [{ url: 'neo4j+s://db.example', encrypted: true }, 'encrypt already'],
+    [{ trust: 'TRUST_ALL_CERTIFICATES' }, 'encrypted'],
+    [{ encrypted: true, trustedCertificates: ['ca.pem'] }, 'TRUST_CUSTOM_CA_SIGNED_CERTIFICATES'],
+    [{ encrypted: true, trust: 'TRUST_CUSTOM_CA_SIGNED_CERTIFICATES' }, 'trustedCertificates'],
     [{ connectTimeoutMs: 20_000 }, 'acquisitionTimeoutMs'],
     [{ prefix: 'a`b' }, 'prefix'],
     [{ unknown: 1 }, 'unknown'],
   ])('%j is refused', async (options, message) => {
-    const error = await failure(validateConfig(neo4j.config, options, 'neo4j'))
+    const error = await failureOf(validateConfig(neo4j.config, options, 'neo4j'))
     expect(error.code).toBe('CONFIGURATION')
     expect(error.message).toContain(message)
     expect(error.message).not.toContain('hunter22')
@@ -54,17 +56,12 @@ describe('the configuration', () => {
 })
 
 describe('a server that is not there', () => {
-  let silent: Server | undefined
-  afterEach(() => {
-    silent?.close()
-    silent = undefined
-  })
-
   it('fails at once, with host and port, and applied nothing', async () => {
+    const port = await unusedPort()
     const started = performance.now()
-    const error = await connect({ url: 'bolt://127.0.0.1:9' })
+    const error = await connect({ url: `bolt://127.0.0.1:${port}` })
     expect([error.code, error.outcome, error.backend]).toEqual(['CONNECTION', 'not-applied', 'neo4j'])
-    expect(error.message).toContain('127.0.0.1:9')
+    expect(error.message).toContain(`127.0.0.1:${port}`)
     expect(performance.now() - started).toBeLessThan(4000)
   })
 
@@ -76,16 +73,14 @@ describe('a server that is not there', () => {
   })
 
   it('one that takes the connection and never answers fails within the time allowed', async () => {
-    const sockets: { destroy(): void }[] = []
-    const server = createServer((socket) => sockets.push(socket))
-    silent = server
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const address = server.address()
-    const port = typeof address === 'object' && address ? address.port : 0
-    const error = await connect({ url: `bolt://127.0.0.1:${port}`, connectTimeoutMs: 300 })
-    expect(error.code).toBe('CONNECTION')
-    expect(error.message).toContain(`127.0.0.1:${port}`)
-    for (const socket of sockets) socket.destroy()
+    const silent = await socketServer()
+    try {
+      const error = await connect({ url: `bolt://127.0.0.1:${silent.port}`, connectTimeoutMs: 300 })
+      expect(error.code).toBe('CONNECTION')
+      expect(error.message).toContain(`127.0.0.1:${silent.port}`)
+    } finally {
+      await silent.close()
+    }
   })
 })
 
@@ -162,7 +157,7 @@ describe.skipIf(serverUrl === undefined)(
       const backend = await open({ prefix, queryTimeoutMs: 300 })
       await backend.connect()
       const query = 'UNWIND range(1, 100000000) AS x WITH x WHERE x % 7 = 3 RETURN count(x) AS count'
-      expect((await failure(backend.roles.graph.raw({ scope, query }))).code).toBe('TIMEOUT')
+      expect((await failureOf(backend.roles.graph.raw({ scope, query }))).code).toBe('TIMEOUT')
       await backend.close()
     })
 
@@ -174,7 +169,7 @@ describe.skipIf(serverUrl === undefined)(
       const query = `UNWIND range(1, 1000000000) AS ${marker} WITH ${marker} AS x WHERE x % 7 = 3 RETURN count(x) AS count`
       const running = backend.roles.graph.raw({ scope, query, signal: controller.signal })
       setTimeout(() => controller.abort(), 200)
-      expect((await failure(running)).code).toBe('ABORTED')
+      expect((await failureOf(running)).code).toBe('ABORTED')
       const left = await backend.roles.graph.raw({
         scope,
         query:
@@ -186,7 +181,7 @@ describe.skipIf(serverUrl === undefined)(
     })
 
     it('a process that closed its backend ends by itself', async () => {
-      const script = `
+      const program = `
       import { neo4j } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}
       import { validateConfig } from '@veritas-db/core/contract'
       const config = await validateConfig(neo4j.config, ${JSON.stringify(serverConfig)}, 'neo4j')
@@ -195,11 +190,73 @@ describe.skipIf(serverUrl === undefined)(
       await backend.probe()
       await backend.close()
       process.stdout.write('closed')`
-      const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
-        cwd: new URL('..', import.meta.url),
-        timeout: 20_000,
+      expect(await runProgram(program, { cwd: new URL('..', import.meta.url) })).toEqual({ code: 0, output: 'closed' })
+    })
+  },
+)
+
+describe.skipIf(serverUrl === undefined)(
+  `neo4j: TLS (${serverUrl === undefined ? why : 'a front before the server'})`,
+  () => {
+    const scope = { collection: 'tls' }
+    let front: TlsFront
+    let folder: string
+
+    beforeAll(async () => {
+      const { hostname, port } = new URL(serverUrl as string)
+      front = await tlsFront({ host: hostname, port: port === '' ? 7687 : port })
+      folder = await mkdtemp(path.join(tmpdir(), 'veritas-neo4j-'))
+      await writeFile(path.join(folder, 'ca.pem'), front.ca)
+    })
+    afterAll(async () => {
+      await front.close()
+      await rm(folder, { recursive: true })
+    })
+
+    it('with the authority: writes and reads', async () => {
+      const backend = await open({
+        url: `bolt://localhost:${front.port}`,
+        encrypted: true,
+        trust: 'TRUST_CUSTOM_CA_SIGNED_CERTIFICATES',
+        trustedCertificates: [path.join(folder, 'ca.pem')],
+        prefix: 'tls_test',
       })
-      expect(stdout).toBe('closed')
+      await backend.connect()
+      const { graph } = backend.roles
+      const key = documentKey(scope, 'a')
+      const node: NodeRecord = {
+        key,
+        documentId: 'a',
+        version: version(1),
+        label: 'Document',
+        placeholder: false,
+        properties: { title: 'über TLS' },
+      }
+      await graph.upsertNodes({ scope, nodes: [node] })
+      expect(await graph.getNodes({ scope, keys: [key] })).toEqual([node])
+      await graph.dropSchema({ scope })
+      await backend.close()
+    })
+
+    it('a file that is not there is CONFIGURATION, and is named', async () => {
+      const error = await connect({
+        ...serverConfig,
+        url: `bolt://localhost:${front.port}`,
+        encrypted: true,
+        trust: 'TRUST_CUSTOM_CA_SIGNED_CERTIFICATES',
+        trustedCertificates: [path.join(folder, 'nowhere.pem')],
+      })
+      expect([error.code, error.message.includes('nowhere.pem')]).toEqual(['CONFIGURATION', true])
+    })
+
+    it.each([
+      { url: 'bolt+s' },
+      { url: 'bolt', encrypted: true, trust: 'TRUST_SYSTEM_CA_SIGNED_CERTIFICATES' },
+    ] as const)('without it: refused, with host, port and what to set (%j)', async ({ url, ...options }) => {
+      const error = await connect({ ...serverConfig, ...options, url: `${url}://localhost:${front.port}` })
+      expect([error.code, error.outcome]).toEqual(['CONNECTION', 'not-applied'])
+      expect(error.message).toContain(`localhost:${front.port}`)
+      expect(error.message).toContain('trustedCertificates')
     })
   },
 )
@@ -211,9 +268,9 @@ describe('a server that refuses the credentials', () => {
       message: 'The client is unauthorized due to authentication failure.',
     })
     try {
-      const error = await connect({ url: stub.url, username: 'neo4j', password: 'hunter22' })
+      const error = await connect({ url: `bolt://127.0.0.1:${stub.port}`, username: 'neo4j', password: 'hunter22' })
       expect([error.code, error.retryable, error.outcome]).toEqual(['AUTHENTICATION', false, 'not-applied'])
-      expect(error.message).toContain(new URL(stub.url).host)
+      expect(error.message).toContain(`127.0.0.1:${stub.port}`)
       expect(`${error.message} ${JSON.stringify(error)}`).not.toContain('hunter22')
     } finally {
       await stub.close()

@@ -1,6 +1,6 @@
 import { compareText, evaluateFilter } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
-import { fieldProperty, isReservedLabel, quote, scopeLabel } from '../src/cypher.js'
+import { fieldProperty, quote, reservedLabels, scopeLabel } from '../src/cypher.js'
 import { neo4jDialect } from '../src/dialect.js'
 import { textQuery } from '../src/environment.js'
 import { MAX_INDEXED_BYTES, metadataProperties, sortText } from '../src/properties.js'
@@ -94,9 +94,10 @@ describe('names', () => {
       ),
     )
     expect(new Set(labels).size).toBe(6)
-    for (const label of labels) expect(isReservedLabel('veritas', label)).toBe(true)
-    expect(isReservedLabel('veritas', 'veritas_collections')).toBe(true)
-    for (const label of ['Document', 'veritas', 'Veritas_g_docs']) expect(isReservedLabel('veritas', label)).toBe(false)
+    const isReserved = reservedLabels('veritas')
+    for (const label of labels) expect(isReserved(label)).toBe(true)
+    expect(isReserved('veritas_collections')).toBe(true)
+    for (const label of ['Document', 'veritas', 'Veritas_g_docs']) expect(isReserved(label)).toBe(false)
   })
 })
 

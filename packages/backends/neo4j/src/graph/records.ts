@@ -13,14 +13,14 @@ import { metadataOf } from '../environment.js'
 import { metadataProperties, type ToNativeDate } from '../properties.js'
 
 /** A node's properties, all of them. */
-export const nodeProperties = (node: NodeRecord, toDate: ToNativeDate): Record<string, unknown> => ({
-  ...metadataProperties(node.properties, toDate),
-  _key: node.key,
-  _documentId: node.documentId,
-  _version: node.version,
-  _label: node.label,
-  ...(node.placeholder && { _placeholder: true }),
-})
+export const nodeProperties = (node: NodeRecord, toDate: ToNativeDate): Record<string, unknown> =>
+  Object.assign(metadataProperties(node.properties, toDate), {
+    _key: node.key,
+    _documentId: node.documentId,
+    _version: node.version,
+    _label: node.label,
+    ...(node.placeholder && { _placeholder: true }),
+  })
 
 /** The condition that a node is no placeholder. */
 export const isDocument = (alias: string): string => `${alias}._placeholder IS NULL`
@@ -43,12 +43,12 @@ export const toNode = (value: unknown): NodeRecord => {
   return { ...rest, properties: metadataOf(json) }
 }
 
-/** An edge's properties, all of them. Its version is its source's; most ordinals are 0, which is not written. */
-export const edgeProperties = (edge: EdgeRecord, version: Version, toDate: ToNativeDate): Record<string, unknown> => ({
-  ...metadataProperties(edge.properties, toDate),
-  ...(edge.ordinal !== 0 && { _ordinal: integer(edge.ordinal) }),
-  _version: version,
-})
+/** An edge's properties beside its version, which is its source's; most ordinals are 0, which is not written. */
+export const edgeProperties = (edge: EdgeRecord, toDate: ToNativeDate): Record<string, unknown> => {
+  const properties = metadataProperties(edge.properties, toDate)
+  if (edge.ordinal !== 0) properties._ordinal = integer(edge.ordinal)
+  return properties
+}
 
 /** The ordinal of an edge. */
 export const ordinalOf = (alias: string): string => `coalesce(${alias}._ordinal, 0)`

@@ -3,7 +3,7 @@ import type { Access } from '../connection.js'
 import { integer, quote } from '../cypher.js'
 import { type Environment, filterOn } from '../environment.js'
 import { typePattern } from './edges.js'
-import { edgeMap, isDocument, nodeMap, toEdge, toNode } from './records.js'
+import { column, edgeMap, isDocument, nodeMap, toEdge, toNode } from './records.js'
 
 /** The deepest walk and the longest path. */
 export const MAX_DEPTH = 32
@@ -40,6 +40,16 @@ export const walk = async (
   const { left, right } = arrows(direction)
   const filter = filterOn(environment, options.filter, 'm')
   const accepted = `${options.placeholders ? 'true' : isDocument('m')} AND coalesce(${filter.text}, false)`
+  const [only] = starts
+  if (only !== undefined && starts.length === 1 && max === 1) {
+    // What is asked most often, without the accounts of who came from where.
+    const text = `MATCH (:${quote(label)} {_key: $start})${left}[${typePattern(options.edgeTypes)}]${right}(m:${quote(label)})
+      WHERE m._key <> $start AND ${accepted}
+      WITH DISTINCT m ORDER BY m._key LIMIT $limit RETURN ${nodeMap('m')} AS node`
+    const parameters = { ...filter.parameters, start: only, limit: integer(limit) }
+    const nodes = column(await access.run({ text, parameters }, signal), 'node')
+    return nodes.map((node) => ({ node: toNode(node), depth: 1, start: only }))
+  }
   const step = `UNWIND $frontier AS f
     MATCH (:${quote(label)} {_key: f.key})${left}[${typePattern(options.edgeTypes)}]${right}(m:${quote(label)})
     WHERE NOT m._key IN $seen

@@ -30,7 +30,7 @@ export const upsertRecords = (
 ): Promise<Outcome[]> => {
   const toDate = environment.connection.toNativeDate
   const toRow = (record: VectorRecord): Row => ({
-    properties: { ...metadataProperties(record.metadata, toDate), ...fieldsOf(record) },
+    properties: Object.assign(metadataProperties(record.metadata, toDate), fieldsOf(record)),
     vector: record.vector,
   })
   return write(environment, access, collection, records, toRow, signal, (rows) =>
