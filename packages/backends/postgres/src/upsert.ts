@@ -86,21 +86,23 @@ export const upsertRecords = async <R extends { readonly version: Version }>(
   return unique ? unique.outcomes(answers) : answers
 }
 
-/** More than any batch has records. */
-const PLACES = 2 ** 21
+/** Digits of a key that are compared as numbers: beside them a double has room for half a milliard places. */
+const DIGITS = 6
 
 /**
  * The places of identities, in their order. By the first digits of their keys, as numbers, which is several times faster
  * than by texts; where those are the same, by the texts.
  */
-const inOrder = (identities: readonly string[]): readonly number[] => {
-  const startOf = (identity: string | undefined): number => Number.parseInt((identity as string).slice(0, 8), 16)
-  const marks = Float64Array.from(identities, (identity, i) => startOf(identity) * PLACES + i).sort()
-  const places = Array.from(marks, (mark) => mark % PLACES)
-  const isLike = (at: number): boolean =>
-    Math.floor((marks[at] as number) / PLACES) === Math.floor((marks[at - 1] as number) / PLACES)
-  for (let start = 0, end = 1; start < places.length; start = end++) {
-    while (end < places.length && isLike(end)) end++
+export const inOrder = (identities: readonly string[]): readonly number[] => {
+  const count = identities.length
+  const marks = Float64Array.from(
+    identities,
+    (identity, i) => Number.parseInt(identity.slice(0, DIGITS), 16) * count + i,
+  )
+  const places = Array.from(marks.sort(), (mark) => mark % count)
+  const startAt = (at: number): number => Math.floor((marks[at] as number) / count)
+  for (let start = 0, end = 1; start < count; start = end++) {
+    while (end < count && startAt(end) === startAt(start)) end++
     if (end - start < 2) continue
     const alike = places
       .slice(start, end)
