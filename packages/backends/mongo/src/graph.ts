@@ -2,7 +2,6 @@ import {
   checkLimit,
   checkName,
   type EdgeRecord,
-  FULL_FILTER,
   type GraphCapabilities,
   type GraphRole,
   type GraphSchema,
@@ -38,18 +37,13 @@ import { inOneAnswer, keysAtOnce, oneOf, splitEvery } from './lists.js'
 import { keyAfter } from './pages.js'
 import { rawLanguage, readCommand, runRaw } from './raw.js'
 import { ensureTextIndex, textQuery } from './text.js'
-import { limits, type Stored, writeDocuments } from './write.js'
+import { documentCapabilities, type Stored, writeDocuments } from './write.js'
 
 /** Each step of a walk may be a query of its own. */
 const maxDepth = 32
 
 const capabilitiesOf = (access: Access): GraphCapabilities => ({
-  limits,
-  filter: FULL_FILTER,
-  upsertModes: ['replace', 'ifNewer', 'ifAbsent'],
-  conditionalUpsert: 'atomic',
-  readAfterWrite: 'immediate',
-  scan: { order: 'key', resume: 'cursor', snapshot: false },
+  ...documentCapabilities,
   fullText: access.abilities.text,
   shortestPath: true,
   maxDepth,

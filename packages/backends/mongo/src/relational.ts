@@ -3,7 +3,6 @@ import {
   checkLimit,
   checkName,
   type FilterNode,
-  FULL_FILTER,
   invalid,
   isMatchAll,
   issuesOf,
@@ -36,7 +35,7 @@ import { keyAfter } from './pages.js'
 import { rawLanguage, readCommand, runRaw } from './raw.js'
 import { ensureTextIndex, textQuery } from './text.js'
 import { bsonSize, decodeValues, encodeValues } from './values.js'
-import { limits, type Stored, type Write, writeDocuments } from './write.js'
+import { documentCapabilities, type Stored, type Write, writeDocuments } from './write.js'
 
 /** A row: `d` the document's id, `c` its columns. */
 interface RowDocument extends Stored {
@@ -47,12 +46,7 @@ interface RowDocument extends Stored {
 const scalars: ReadonlySet<string | undefined> = new Set(['string', 'number', 'boolean', 'date'])
 
 const capabilitiesOf = (access: Access): RelationalCapabilities => ({
-  limits,
-  filter: FULL_FILTER,
-  upsertModes: ['replace', 'ifNewer', 'ifAbsent'],
-  conditionalUpsert: 'atomic',
-  readAfterWrite: 'immediate',
-  scan: { order: 'key', resume: 'cursor', snapshot: false },
+  ...documentCapabilities,
   fullText: access.abilities.text,
   transactions: access.abilities.transactions && !access.transactional,
   order: true,

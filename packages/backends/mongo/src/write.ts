@@ -1,7 +1,9 @@
 import {
   APPLIED,
+  FULL_FILTER,
   type Limits,
   type Outcome,
+  type RoleCapabilities,
   STALE,
   splitBatches,
   throwIfAborted,
@@ -20,6 +22,16 @@ import { inOneAnswer, keysAtOnce, splitEvery } from './lists.js'
  * and the time between two looks at the signal small.
  */
 export const limits: Limits = Object.freeze({ batchRecords: 500, batchBytes: 8_000_000 })
+
+/** What roles that keep their records as documents have in common. */
+export const documentCapabilities: RoleCapabilities = Object.freeze<RoleCapabilities>({
+  limits,
+  filter: FULL_FILTER,
+  upsertModes: ['replace', 'ifNewer', 'ifAbsent'],
+  conditionalUpsert: 'atomic',
+  readAfterWrite: 'immediate',
+  scan: { order: 'key', resume: 'cursor', snapshot: false },
+})
 
 /** A document as it is to be written: its fields are set as a whole, and others of the same document stay. */
 export interface Write {
