@@ -32,7 +32,7 @@ import {
 } from '@veritas-db/core/contract'
 import type { Connection } from './connection.js'
 import { refuse } from './errors.js'
-import { encodeFilter } from './filter.js'
+import { encodeFilter, needlesOf } from './filter.js'
 import { edgePlace, IN, PLACEHOLDER_IN } from './quads.js'
 import { edgesIn, listOf, storedNode } from './records.js'
 import {
@@ -180,7 +180,7 @@ export class CayleyGraph implements GraphRole {
           after,
           limit: options.limit - found.length,
           budget: SCAN_BUDGET,
-          filter: filterOf(options.filter),
+          ...filterOf(options.filter),
           label: options.label ?? null,
           placeholders: options.placeholders ?? false,
         })
@@ -208,12 +208,12 @@ export class CayleyGraph implements GraphRole {
     return this.#read('neighbors', options, async (session, scope) => {
       const { starts, direction = 'out', depth = { min: 1, max: 1 }, limit, placeholders = false } = options
       const types = typesOf(options.edgeTypes)
-      const filter = filterOf(options.filter)
+      const condition = filterOf(options.filter)
       checkLimit(limit, 'limit')
       checkLimit(depth.min, 'depth.min')
       checkLimit(depth.max, 'depth.max', MAX_DEPTH)
       if (starts.length === 0 || limit === 0 || types?.length === 0) return []
-      const found = await session.query(filter === null ? WALK : FILTERED_WALK, {
+      const found = await session.query(condition.filter === null ? WALK : FILTERED_WALK, {
         scope,
         starts: [...new Set(starts)],
         types,
@@ -221,7 +221,7 @@ export class CayleyGraph implements GraphRole {
         min: depth.min,
         max: depth.max,
         limit,
-        filter,
+        ...condition,
         placeholders,
       })
       return found.map((item) => {
@@ -283,8 +283,7 @@ export class CayleyGraph implements GraphRole {
       const { cursor: after = '', limit = 1000, fields = 'all' } = options
       checkLimit(limit, 'limit')
       if (!/^([0-9a-f]{32})?$/.test(after)) throw foreignCursor()
-      const filter = filterOf(options.filter)
-      const parameters = { ...everything, scope, after, limit, budget: SCAN_BUDGET, filter }
+      const parameters = { ...everything, ...filterOf(options.filter), scope, after, limit }
       const { items, cursor } = await pageOf(session, SCAN_NODES, parameters)
       const records = items.map((text) => storedNode(text).record)
       return fields === 'all'
@@ -368,10 +367,13 @@ const pageOf = async (
 }
 
 /** A scan of all nodes, placeholders too. */
-const everything = { filter: null, label: null, placeholders: true, budget: SCAN_BUDGET }
+const everything = { filter: null, needles: [], label: null, placeholders: true, budget: SCAN_BUDGET }
 
-const filterOf = (filter: FilterNode | undefined): unknown =>
-  filter === undefined || isMatchAll(filter) ? null : encodeFilter(filter)
+/** A filter as parameters of a script. */
+const filterOf = (filter: FilterNode | undefined): { readonly filter: unknown; readonly needles: readonly string[] } =>
+  filter === undefined || isMatchAll(filter)
+    ? { filter: null, needles: [] }
+    : { filter: encodeFilter(filter), needles: needlesOf(filter) }
 
 const typesOf = (types: readonly string[] | undefined): readonly string[] | null => {
   for (const type of types ?? []) checkName(type, 'edgeTypes')

@@ -27,7 +27,7 @@ function along(keys, way, predicate) {
 /** Writers of several processes may leave several records of one node: the newest counts. */
 const NEWEST = `
 function newestOf(texts) {
-  return texts.reduce(function (a, b) {
+  return texts.length === 1 ? texts[0] : texts.reduce(function (a, b) {
     var v = a.substr(6, 24), w = b.substr(6, 24);
     return w > v || (w === v && b > a) ? b : a;
   });
@@ -103,6 +103,7 @@ export const SCAN_NODES: string = `${HEAD}${ALONG}${NEWEST}${PART}${FILTER_SCRIP
 var left = p.limit, budget = p.budget, cursor = null;
 function fits(text) {
   if (p.filter === null && p.label === null && p.placeholders) return true;
+  if (!mayMatch(p.needles, text)) return false;
   var record = JSON.parse(text);
   if (record.p && !p.placeholders) return false;
   if (p.label !== null && record.l !== p.label) return false;
@@ -223,6 +224,7 @@ ${WALK_BODY}`
 /** The same with `filter`. */
 export const FILTERED_WALK: string = `${HEAD}${ALONG}${NEWEST}${WALK_HEAD}${FILTER_SCRIPT}
 function fits(text) {
+  if (!mayMatch(p.needles, text)) return false;
   var record = JSON.parse(text);
   return (p.placeholders || !record.p) && matches(p.filter, record.m);
 }

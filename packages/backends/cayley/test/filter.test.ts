@@ -8,7 +8,7 @@ import {
   parseFilter,
 } from '@veritas-db/core/contract'
 import { describe, expect, it } from 'vitest'
-import { encodeFilter, FILTER_SCRIPT } from '../src/filter.js'
+import { encodeFilter, FILTER_SCRIPT, needlesOf } from '../src/filter.js'
 import { withParameters } from '../src/gizmo.js'
 
 /** Runs the script as the server does: a text with nothing but the parameters in it. Answers for each of the metadata. */
@@ -87,5 +87,19 @@ describe('filters as a script', () => {
     const filter = parseFilter({ $or: [{ a: 1 }, { $not: { b: { $exists: true } } }], c: { $ne: 2 } })
     const all = [{ a: 1 }, { a: 2 }, { a: 2, b: 1 }, { a: 1, c: 2 }, {}]
     expect(script(filter, all)).toEqual(all.map((metadata) => evaluateFilter(filter, metadata)))
+  })
+
+  it('whatever matches holds what is looked for before', () => {
+    const all = values.map((v): Metadata => (v === undefined ? {} : { v, more: { 'odd "name"': v } }))
+    for (const value of values)
+      for (const path of ['v', 'more.odd "name"']) {
+        if (value === undefined || (typeof value === 'object' && !(value instanceof Date) && value !== null)) continue
+        const filter = parseFilter({ $and: [{ [path]: value }, { other: { $ne: 1 } }] })
+        for (const metadata of all)
+          if (evaluateFilter(filter, metadata))
+            for (const needle of needlesOf(filter)) expect(encodeMetadata(metadata)).toContain(needle)
+      }
+    expect(needlesOf(parseFilter({ kind: 'a', year: { $gt: 1 }, $or: [{ b: 1 }] }))).toContain('"kind":"a"')
+    expect(needlesOf(parseFilter({ $not: { kind: 'a' } }))).toEqual([])
   })
 })

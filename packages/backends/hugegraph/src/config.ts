@@ -1,9 +1,20 @@
 import { NAME_PATTERN, type Secret, secret } from '@veritas-db/core/contract'
-import type { buildConnector, Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import { z } from 'zod'
 
-/** What Node's `tls.connect` takes, as undici hands it on. */
-export type TlsOptions = Partial<Omit<buildConnector.BuildOptions, 'timeout' | 'port' | 'socketPath'>>
+/** As Node's `tls.connect` takes them: certificates and keys in PEM. */
+export interface TlsOptions {
+  /** Certificates of the authorities that are trusted, in place of Node's own. */
+  readonly ca?: string | string[] | undefined
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+  /** Of the key. */
+  readonly passphrase?: string | undefined
+  /** The name that the server's certificate is for, where it is not the host's. */
+  readonly servername?: string | undefined
+  /** `false` takes any certificate. */
+  readonly rejectUnauthorized?: boolean | undefined
+}
 
 /** The options as users write them. */
 export interface HugeGraphConfigInput {
@@ -20,7 +31,6 @@ export interface HugeGraphConfigInput {
   readonly password?: string | undefined
   /** A token in place of user and password. */
   readonly token?: string | undefined
-  /** Options of `tls.connect`, such as `ca`, `cert`, `key`, `servername`. */
   readonly tls?: TlsOptions | undefined
   /** A dispatcher of undici (a `Pool`, `Agent` or `Client`) in place of a pool of our own. It is not closed. */
   readonly client?: Dispatcher | undefined
@@ -41,7 +51,7 @@ export interface HugeGraphConfigInput {
 export interface HugeGraphConfig
   extends Omit<
     HugeGraphConfigInput,
-    'password' | 'token' | 'url' | 'graph' | 'graphSpace' | 'pathStyle' | 'prefix' | 'poolSize'
+    'password' | 'token' | 'tls' | 'url' | 'graph' | 'graphSpace' | 'pathStyle' | 'prefix' | 'poolSize'
   > {
   readonly url: string
   readonly graph: string
@@ -49,6 +59,12 @@ export interface HugeGraphConfig
   readonly pathStyle: 'auto' | 'graphs' | 'graphspaces'
   readonly password?: Secret | undefined
   readonly token?: Secret | undefined
+  readonly tls?:
+    | (Omit<TlsOptions, 'key' | 'passphrase'> & {
+        readonly key?: Secret | undefined
+        readonly passphrase?: Secret | undefined
+      })
+    | undefined
   readonly poolSize: number
   readonly prefix: string
   readonly maxScriptBytes: number
@@ -87,7 +103,16 @@ export const hugegraphConfig: z.ZodType<HugeGraphConfig, HugeGraphConfigInput | 
     username: z.string().min(1).optional(),
     password: secretText.optional(),
     token: secretText.optional(),
-    tls: z.custom<TlsOptions>((value) => typeof value === 'object' && value !== null).optional(),
+    tls: z
+      .strictObject({
+        ca: z.union([z.string().min(1), z.array(z.string().min(1))]).optional(),
+        cert: z.string().min(1).optional(),
+        key: secretText.optional(),
+        passphrase: secretText.optional(),
+        servername: z.string().min(1).optional(),
+        rejectUnauthorized: z.boolean().optional(),
+      })
+      .optional(),
     client: z.custom<Dispatcher>(isDispatcher, { error: 'needs a dispatcher of the package undici' }).optional(),
     connectTimeoutMs: positive.optional(),
     poolSize: positive.max(256).default(3),
@@ -97,5 +122,9 @@ export const hugegraphConfig: z.ZodType<HugeGraphConfig, HugeGraphConfigInput | 
   .refine((config) => (config.username === undefined) === (config.password === undefined), {
     error: 'username and password go together',
     path: ['password'],
+  })
+  .refine((config) => config.token === undefined || config.username === undefined, {
+    error: 'takes the place of username and password: give one of the two',
+    path: ['token'],
   })
   .prefault({})

@@ -105,7 +105,7 @@ export class Connection {
       // The manager limits how long a call takes; these would end what it allows.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { ...this.#config.tls, timeout: this.#connectTimeoutMs },
+      connect: { ...secure(this.#config.tls), timeout: this.#connectTimeoutMs },
     })
     return this.#pool
   }
@@ -133,6 +133,12 @@ export class Connection {
       ? { path: `/graphspaces/${graphSpace}/graphs/${graph}`, alias: `${graphSpace}-${graph}` }
       : { path: `/graphs/${graph}`, alias: graph }
   }
+}
+
+const secure = (tls: HugeGraphConfig['tls'] = {}): Record<string, unknown> => {
+  const { key, passphrase, ...plain } = tls
+  const given = Object.entries({ ...plain, key: key?.reveal(), passphrase: passphrase?.reveal() })
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined))
 }
 
 const versionOf = async (transport: Transport, signal: AbortSignal | undefined): Promise<string | undefined> => {
