@@ -59,6 +59,8 @@ const objectPaths = (metadata: Metadata, prefix = ''): string[] =>
  */
 export const metadataProperties = (metadata: Metadata, toDate: ToNativeDate): Record<string, unknown> => {
   const properties: Record<string, unknown> = {}
+  // As those of most edges are.
+  if (Object.keys(metadata).length === 0) return properties
   for (const field of flattenMetadata(metadata)) {
     properties[isLong(field) ? longProperty(field.path) : fieldProperty(field.path)] = native(field, toDate)
     if (typeof field.value !== 'string') continue

@@ -105,8 +105,6 @@ const upsertStatement = (
   }
 }
 
-const kept = ['_documentId', '_text', '_vector']
-
 const patchStatement = (
   { prefix }: Environment,
   { label, generation }: Collection,
@@ -116,10 +114,8 @@ const patchStatement = (
     UNWIND $rows AS row
     MATCH (n:${quote(label)} {_id: row.properties._id})
     ${lock('n')}
-    WITH row, n WHERE n._version <= row.properties._version
-    WITH row, n, n { ${kept.map((name) => `.${name}`).join(', ')} } AS kept
-    SET n = row.properties
-    SET n += kept
-    RETURN count(n) AS count, collect(row.properties._id) AS written`,
+    WITH n, row.properties AS properties WHERE n._version <= row.properties._version
+    SET n = properties { .*, _documentId: n._documentId, _text: n._text, _vector: n._vector }
+    RETURN count(n) AS count, collect(properties._id) AS written`,
   parameters: { collection: label, generation, rows },
 })
