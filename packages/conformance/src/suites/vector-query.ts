@@ -207,6 +207,8 @@ export const vectorQuery: Suite = {
       const { maxTopK } = place.capabilities
       assert.ok(Number.isInteger(maxTopK) && maxTopK > 0, 'maxTopK is a whole number above 0')
       await rejects(() => place.store.query({ scope: place.scope, vector, topK: maxTopK + 1 }), 'VALIDATION', 'more')
+      for (const topK of [0, -1, 1.5, Number.NaN])
+        await rejects(() => place.store.query({ scope: place.scope, vector, topK }), 'VALIDATION', `${topK}`)
       const topK = Math.min(maxTopK, COUNT)
       const [metric] = place.capabilities.metrics
       if (!metric) return

@@ -5,6 +5,7 @@ import {
   type CollectionInfo,
   checkString,
   checkVector,
+  checkVectorQuery,
   type DeleteResult,
   type FilterNode,
   FULL_FILTER,
@@ -146,9 +147,7 @@ export class MemoryVector implements VectorRole {
   async query(options: VectorQuery): Promise<readonly VectorMatch[]> {
     return this.#run(options, () => {
       const { records, definition } = this.#at(options.scope)
-      checkVector(options.vector, definition.dimensions)
-      if (options.exact && this.capabilities.exact === 'never') throw this.#unsupported('exact queries')
-      if (options.topK > this.capabilities.maxTopK) throw invalid('topK', `is at most ${this.capabilities.maxTopK}`)
+      checkVectorQuery(options, definition, this.capabilities, 'memory')
       const accept = this.#filter(options.filter)
       return [...records.values()]
         .filter(accept)

@@ -202,6 +202,9 @@ export const vectorMutants: readonly Mutant[] = [
   at('query', 'worst first', {
     query: async (o, call) => (await matches(call(o))).slice().reverse(),
   }),
+  at('query', 'nothing where nothing is asked for, and no error', {
+    query: async (o, call) => (o.topK === 0 ? [] : matches(call(o))),
+  }),
   at('query', 'one more than asked for', { query: (o, call) => call({ ...o, topK: (o.topK ?? 1) + 1 }) }),
   at('query', 'one fewer than asked for', {
     query: async (o, call) => (await matches(call(o))).slice(0, Math.max(1, (o.topK ?? 1) - 1)),
