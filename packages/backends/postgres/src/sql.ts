@@ -71,6 +71,16 @@ export const tableName = (prefix: string, table: string, scope: Scope): string =
   return `${physicalName(`${prefix}_${table.slice(0, 12)}`, scope)}_${hash('sha256', table).slice(0, 8)}`
 }
 
+/** Names of indexes that were made before: every filtered read asks for some. */
+const indexNames = new Map<string, string>()
+
 /** The name of an index: the same in every process, and another one where its definition is another. */
-export const indexName = (prefix: string, relation: string, definition: string): string =>
-  `${prefix}_ix_${hash('sha256', `${relation}\n${definition}`).slice(0, 24)}`
+export const indexName = (prefix: string, relation: string, definition: string): string => {
+  const index = `${prefix}\n${relation}\n${definition}`
+  const known = indexNames.get(index)
+  if (known !== undefined) return known
+  const name = `${prefix}_ix_${hash('sha256', `${relation}\n${definition}`).slice(0, 24)}`
+  if (indexNames.size >= 10_000) indexNames.clear()
+  indexNames.set(index, name)
+  return name
+}

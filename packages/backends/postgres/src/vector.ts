@@ -46,7 +46,16 @@ import {
   wantFieldIndexes,
 } from './vectors/collections.js'
 import { MAX_TOP_K, runQuery } from './vectors/query.js'
-import { patchRecords, recordBytes, recordColumns, recordSelect, toMatch, toRecord } from './vectors/records.js'
+import {
+  patchRecords,
+  recordBytes,
+  recordColumns,
+  recordSelect,
+  toHead,
+  toMatch,
+  toRecord,
+  toScored,
+} from './vectors/records.js'
 
 /** What the vector role can do. */
 export const vectorCapabilities: VectorCapabilities = {
@@ -109,7 +118,7 @@ export const createVectorRole = (context: RoleContext): VectorRole => {
           rows,
           limit,
           (row) => [row.key as string, row.ordinal as number],
-          (row) => (keysOnly ? toMatch(row) : toRecord(row)),
+          (row) => (keysOnly ? toHead(row) : toRecord(row)),
         )
       }),
     )) as VectorRole['scan']
@@ -251,7 +260,7 @@ export const createVectorRole = (context: RoleContext): VectorRole => {
              WHERE ${textOf(config)} @@ ${words} AND ${filter} ORDER BY score DESC, t.key, t.ordinal LIMIT ${options.limit}`,
             parameters.values,
           )
-          return rows.map((row) => ({ ...toMatch(row), score: row.score as number }))
+          return rows.map((row) => toScored(row, row.score as number))
         }),
       ),
 

@@ -6,7 +6,7 @@ import { conditionOf, type RoleContext } from '../role.js'
 import type { Row, Session } from '../session.js'
 import { Bindings } from '../sql.js'
 import { hnswOf, OPERATORS, type VectorDefinition, vectorField, wantFieldIndexes } from './collections.js'
-import { recordSelect, toMatch } from './records.js'
+import { recordSelect, toScored } from './records.js'
 
 /** The most matches of one query. */
 export const MAX_TOP_K = 10_000
@@ -35,7 +35,7 @@ export const runQuery = async (
 ): Promise<readonly VectorMatch[]> => {
   const { access, config, indexes } = context
   const { vector, topK, filter } = options
-  checkLimit(topK, 'topK', MAX_TOP_K)
+  checkLimit(topK, 'topK', MAX_TOP_K, 1)
   checkVector(vector)
   // Behind a pooler settings last as long as a transaction.
   const inTransaction = config.transactionPooling && !access.inTransaction
@@ -44,11 +44,10 @@ export const runQuery = async (
     // It may have been made anew with other dimensions since.
     if (space.definition.dimensions !== vector.length) space = await find(session, true)
     checkVector(vector, space.definition.dimensions)
-    if (topK === 0) return []
     await wantFieldIndexes(context, session, space, filter)
     const hnsw = options.exact ? undefined : hnswOf(config, space)
     const toMatches = (rows: readonly Row[]): readonly VectorMatch[] =>
-      rows.map((row) => ({ ...toMatch(row), score: scoreOf(space.definition.metric, row.distance as number) }))
+      rows.map((row) => toScored(row, scoreOf(space.definition.metric, row.distance as number)))
     if (hnsw && (await indexes.want(session, space.relation, hnsw.spec))) {
       await applySettings(session, context, Math.min(Math.max(config.efSearch, topK), MAX_EF_SEARCH))
       const bindings = new Bindings(encodeVector(vector))
