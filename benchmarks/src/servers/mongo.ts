@@ -2,7 +2,7 @@ import mongoBackend from '@veritas-db/mongo'
 import { type Collection, type Db, MongoClient } from 'mongodb'
 import { compareGraphs, compareTables, type GraphContestant, type TableContestant } from './compare.ts'
 import { ourGraph, ourTable } from './ours.ts'
-import { batches, EDGE_TYPE, FIND_LIMIT, items, open, type ServerBench, SINCE } from './shape.ts'
+import { batches, EDGE_TYPE, FIND_LIMIT, items, open, type ServerBench, SINCE, VECTOR_FIELDS } from './shape.ts'
 
 const COUNT = 2000
 const DATABASE = 'veritas_bench'
@@ -74,7 +74,9 @@ function rawGraph(db: Db): GraphContestant {
   return {
     async reset() {
       await nodes.drop()
-      await nodes.createIndexes([{ key: { 'edges.target': 1 } }])
+      // Ours has the fields' indexes, too: nodes are to be found by them.
+      const fields = Object.keys(VECTOR_FIELDS).map((field) => ({ key: { [`properties.${field}`]: 1 as const } }))
+      await nodes.createIndexes([{ key: { 'edges.target': 1 } }, ...fields])
     },
     async load(all) {
       for (const batch of batches(all))
