@@ -149,7 +149,9 @@ def same = { e -> e[0] + ' ' + e[1] + ' ' + e[3] + ' ' + e[2] }
  */
 export const REPLACE_EDGES: string = `${HEAD}${OUTGOING}
 def there = load(a.sets.collectMany { [it[0]] + it[2].collect { r -> r[1] } })
-def before = outgoing(a.sets.findResults { there[it[0]] }, a.edge, a.set)
+// All labels at once: each look for one label passes the marks of what was deleted there.
+def before = outgoing(a.sets.findResults { there[it[0]] })
+before.values().each { edges -> edges.retainAll { it.label() == a.edge || it.label() == a.set } }
 a.sets.collect { set ->
   def source = there[set[0]]
   if (source == null || set[2].any { there[it[1]] == null }) return 2
