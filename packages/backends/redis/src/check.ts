@@ -29,9 +29,8 @@ export const checkLength = (vector: Float32Array): void => {
   if (sum < 1e-36 || sum > 1e38) throw invalid('vector', 'is too short or too long to be compared by cosine in 32 bits')
 }
 
-/** A record or patch that was checked, and what is to be known of it before it is sent. */
-export interface Checked<R> {
-  readonly record: R
+/** What is to be known of a record or patch, which was checked, before it is sent. */
+export interface Checked {
   readonly id: string
   readonly version: Version
   /** What it takes on the wire, about: texts count by their length, not by their bytes. */
@@ -45,7 +44,7 @@ export const checkRecord = (
   record: VectorRecord,
   definition: CollectionDefinition | undefined,
   mostRanges: number,
-): Checked<VectorRecord> => {
+): Checked => {
   checkVectorRecord(record, definition)
   const { vector, text = '' } = record
   if (vector.length > MAX_DIMENSIONS)
@@ -57,19 +56,19 @@ export const checkRecord = (
 }
 
 /** @throws VeritasError VALIDATION where a patch cannot be stored */
-export const checkPatch = (patch: Patch, mostRanges: number): Checked<Patch> => {
+export const checkPatch = (patch: Patch, mostRanges: number): Checked => {
   checkVectorPatch(patch)
   return weighed(patch, 0, mostRanges)
 }
 
-const weighed = <R extends Patch>(record: R, rest: number, mostRanges: number): Checked<R> => {
+const weighed = (record: Patch, rest: number, mostRanges: number): Checked => {
   const ranges: string[] = []
   const bytes = 256 + rest + weigh(record.metadata, '', ranges)
   if (ranges.length > mostRanges)
     throw invalid('metadata', `holds ${ranges.length} numbers and dates, an index of Redis takes ${mostRanges}`)
   if (bytes > MAX_RECORD_BYTES)
     throw invalid('metadata', `the record takes some ${bytes} bytes, and may take ${MAX_RECORD_BYTES} at most`)
-  return { record, id: recordId(record.key, record.ordinal), version: record.version, bytes, ranges }
+  return { id: recordId(record.key, record.ordinal), version: record.version, bytes, ranges }
 }
 
 /** What each value takes beside its own text: names, marks, and a word or two for filters. */

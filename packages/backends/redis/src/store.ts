@@ -23,14 +23,18 @@ const FEW_DOCUMENTS = 4
 /** Transactions under way at once, so that the server need not wait for the next. */
 const TRANSACTIONS_AT_ONCE = 4
 
-/** Records that were checked, what becomes of those that are there, and how they are encoded. */
-export interface Writing<R> {
-  readonly mode: UpsertMode | 'patch'
-  readonly records: readonly Checked<R>[]
-  readonly encode: (record: R) => Entry
+/** A record as it is sent, and what is to be known of it. */
+export interface Ready extends Checked {
+  readonly entry: Entry
 }
 
-function* rangesOf(records: readonly Checked<unknown>[]): Generator<string> {
+/** Records, and what becomes of those that are there. */
+export interface Writing {
+  readonly mode: UpsertMode | 'patch'
+  readonly records: readonly Ready[]
+}
+
+function* rangesOf(records: readonly Ready[]): Generator<string> {
   for (const { ranges } of records) yield* ranges
 }
 
@@ -108,22 +112,17 @@ export class Store {
   }
 
   /** Writes records by transactions, of which several are under way at once. */
-  async write<R>(
-    session: Session,
-    known: Known,
-    engine: Engine,
-    { mode, records, encode }: Writing<R>,
-  ): Promise<Outcome[]> {
+  async write(session: Session, known: Known, engine: Engine, { mode, records }: Writing): Promise<Outcome[]> {
     await engine.prepare(session, known, rangesOf(records))
     const answers: Promise<Outcome[]>[] = []
     const underWay = new Set<Promise<unknown>>()
     try {
       for (const batch of splitBatches(records, engine.capabilities.limits, ({ bytes }) => bytes)) {
-        // The one before goes out, so that the server works on it while this one is encoded.
+        // The one before goes out, so that the server works on it while the client encodes this one.
         if (underWay.size > 0) await setImmediate()
         while (underWay.size >= TRANSACTIONS_AT_ONCE) await Promise.race(underWay)
         throwIfAborted(session.signal)
-        const answer = this.#writeBatch(session, known, engine, { mode, records: batch, encode })
+        const answer = this.#writeBatch(session, known, engine, { mode, records: batch })
         answers.push(answer)
         const forget = (): boolean => underWay.delete(ended)
         const ended: Promise<unknown> = answer.then(forget, forget)
@@ -142,19 +141,14 @@ export class Store {
    * `replace` writes each record to its place, which it empties first, since another one may have had further fields. Where
    * something is to be compared, the hashes first go to waiting places, from where the script moves those that count.
    */
-  async #writeBatch<R>(
-    session: Session,
-    known: Known,
-    engine: Engine,
-    { mode, records, encode }: Writing<R>,
-  ): Promise<Outcome[]> {
+  async #writeBatch(session: Session, known: Known, engine: Engine, { mode, records }: Writing): Promise<Outcome[]> {
     const waiting = waitingPrefix(known)
     const prefix = mode === 'replace' ? recordPrefix(known) : waiting
     const commands: Argument[][] = []
     if (mode === 'replace') commands.push(['DEL', ...records.map(({ id }) => prefix + id)])
     const args = [mode, waiting, ...engine.parameters(known)]
-    for (const { id, version, record } of records) {
-      const { fields, attributes } = encode(record)
+    for (const { id, version, entry } of records) {
+      const { fields, attributes } = entry
       commands.push(['HSET', prefix + id, ...fields])
       args.push(id, version)
       if (attributes !== undefined) args.push(attributes)

@@ -31,7 +31,7 @@ import type { RedisConfig } from './config.js'
 import type { Connection, Session } from './connection.js'
 import type { Engine } from './engine.js'
 import { backendName, refuse } from './errors.js'
-import { EVERYTHING, type Found, type Patch } from './records.js'
+import { EVERYTHING, type Found } from './records.js'
 import { RediSearch } from './redisearch/engine.js'
 import { Store } from './store.js'
 import { VectorSets } from './vectorset/engine.js'
@@ -106,9 +106,13 @@ export class RedisVector implements VectorRole {
     return this.#on('upsert', options, true, async (known, session) => {
       if (!this.capabilities.upsertModes.includes(mode)) throw refuse(`upsert with mode ${String(mode)}`)
       const engine = this.#engine
-      const checked = prepareRecords(records, (record) => checkRecord(record, known.definition, engine.mostRanges))
-      const unique = uniqueBatch(checked, ({ id }) => id, mode)
-      const writing = { mode, records: unique.records, encode: (record: VectorRecord) => engine.encode(record) }
+      // Checked and encoded before anything is waited for: nobody can change a record in between.
+      const ready = prepareRecords(records, (record) => ({
+        ...checkRecord(record, known.definition, engine.mostRanges),
+        entry: engine.encode(record),
+      }))
+      const unique = uniqueBatch(ready, ({ id }) => id, mode)
+      const writing = { mode, records: unique.records }
       return { outcomes: unique.outcomes(await this.#store.write(session, known, engine, writing)) }
     })
   }
@@ -116,10 +120,12 @@ export class RedisVector implements VectorRole {
   async patch(options: Parameters<VectorRole['patch']>[0]): Promise<WriteResult> {
     return this.#on('patch', options, true, async (known, session) => {
       const engine = this.#engine
-      const checked = prepareRecords(options.records, (patch) => checkPatch(patch, engine.mostRanges))
-      const unique = uniqueBatch(checked, ({ id }) => id, 'ifNewer')
-      const encode = (patch: Patch) => engine.encodePatch(patch)
-      const writing = { mode: 'patch', records: unique.records, encode } as const
+      const ready = prepareRecords(options.records, (patch) => ({
+        ...checkPatch(patch, engine.mostRanges),
+        entry: engine.encodePatch(patch),
+      }))
+      const unique = uniqueBatch(ready, ({ id }) => id, 'ifNewer')
+      const writing = { mode: 'patch', records: unique.records } as const
       return { outcomes: unique.outcomes(await this.#store.write(session, known, engine, writing)) }
     })
   }

@@ -222,6 +222,25 @@ withServer(`with a server${reason}`, () => {
     await Promise.all([one.close(), two.close()])
   })
 
+  it('a record that its owner changes while it is being written is written as it was checked', async () => {
+    const backend = await make({ url, prefix: 'kit_changed' })
+    await backend.connect()
+    const { vector } = backend.roles
+    await vector.ensureCollection(definition)
+    // Each time a field of numbers is new to the index, which is waited for.
+    for (let i = 0; i < 20; i++) {
+      const changing = { [`n${i}`]: 1 }
+      const next = vector.upsert({ scope, records: [{ ...record, metadata: changing }] })
+      await new Promise<void>((resolve) => setImmediate(resolve))
+      changing[`n${i}`] = 2
+      await next
+      const [found] = await vector.get({ scope, keys: [key] })
+      expect(found?.metadata).toEqual({ [`n${i}`]: 1 })
+    }
+    await vector.dropCollection({ scope })
+    await backend.close()
+  })
+
   it('TLS: with the authority of its certificate the server is written to and read, without it is refused', async () => {
     const { hostname, port } = new URL(url as string)
     const front = await tlsFront({ host: hostname, port: port || 6379 })
