@@ -1,4 +1,4 @@
-import type { GraphRole, RelationalRole, VectorRole } from '@veritas-db/core/contract'
+import type { GraphRole, RelationalRole, Scope, VectorRole } from '@veritas-db/core/contract'
 import { nearest, random } from '../data.ts'
 import { type BenchOptions, contest, median, ms, type Row, timed } from '../measure.ts'
 import { pushedGraph, pushedTable, pushedVectors } from './pushdown.ts'
@@ -42,9 +42,16 @@ export interface GraphContestant extends Contestant {
   neighbors(item: Item): Promise<readonly string[]>
 }
 
+/** What ours has beside a contestant's methods. */
+export interface Ours<R> {
+  readonly role: R
+  /** Where its documents are now. */
+  readonly place: { readonly scope: Scope }
+}
+
 /** The contestants by name: `veritas` with its role, `raw` (the driver, by hand) and the rivals. */
 type Contestants<C extends Contestant, R> = Readonly<Record<string, C>> & {
-  readonly veritas: C & { readonly role: R }
+  readonly veritas: C & Ours<R>
   readonly raw: C
 }
 
@@ -64,8 +71,7 @@ export async function compareVectors(
   comparison: Comparison,
   contestants: Contestants<VectorContestant, VectorRole>,
 ): Promise<readonly Row[]> {
-  const pushed = (): Promise<readonly Row[]> =>
-    pushedVectors(comparison.title, contestants.veritas.role, comparison.items)
+  const pushed = (): Promise<readonly Row[]> => pushedVectors(comparison.title, contestants.veritas, comparison.items)
   return compare(comparison, contestants, pushed, async () => {
     const { items } = comparison
     const asked = pick(items, 101)
@@ -102,7 +108,7 @@ export async function compareTables(
   comparison: Comparison,
   contestants: Contestants<TableContestant, RelationalRole>,
 ): Promise<readonly Row[]> {
-  const pushed = (): Promise<readonly Row[]> => pushedTable(comparison.title, contestants.veritas.role)
+  const pushed = (): Promise<readonly Row[]> => pushedTable(comparison.title, contestants.veritas)
   return compare(comparison, contestants, pushed, async () => {
     const asked = pick(comparison.items, 103)
     return [
@@ -121,7 +127,7 @@ export async function compareGraphs(
   comparison: Comparison,
   contestants: Contestants<GraphContestant, GraphRole>,
 ): Promise<readonly Row[]> {
-  const pushed = (): Promise<readonly Row[]> => pushedGraph(comparison.title, contestants.veritas.role)
+  const pushed = (): Promise<readonly Row[]> => pushedGraph(comparison.title, contestants.veritas)
   return compare(comparison, contestants, pushed, async () => {
     const asked = pick(comparison.items, 107)
     return [

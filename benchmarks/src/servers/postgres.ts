@@ -6,7 +6,7 @@ import { compareGraphs, compareTables, compareVectors } from './compare.ts'
 import { ourGraph, ourTable, ourVectors } from './ours.ts'
 import { rawGraph, rawTable, rawVectors, rest, SCHEMA } from './postgres/by-hand.ts'
 import { langChainStore, mastraStore } from './postgres/rivals.ts'
-import { type Item, items, open, type ServerBench, scope } from './shape.ts'
+import { type Item, items, open, type ServerBench } from './shape.ts'
 
 const COUNT = 10_000
 /** With an index that grows with each row, which takes the server some 2 ms. */
@@ -88,7 +88,7 @@ async function veritas(
           await ours.query(item.vector, false)
           await setTimeout(50)
         } while (!(await built()))
-        await ours.role.delete({ scope, keys: [item.key] })
+        await ours.role.delete({ scope: ours.place.scope, keys: [item.key] })
       }
     },
   }

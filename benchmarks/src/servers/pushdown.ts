@@ -10,8 +10,9 @@ import {
 } from '@veritas-db/core/contract'
 import { KINDS } from '../data.ts'
 import { median, ms, type Row } from '../measure.ts'
+import type { Ours } from './compare.ts'
 import { kindFilter, TABLE } from './ours.ts'
-import { FIND_LIMIT, type Item, K, scope } from './shape.ts'
+import { FIND_LIMIT, type Item, K } from './shape.ts'
 
 const QUESTIONS = 20
 
@@ -48,10 +49,20 @@ async function against(
 const kindAt = (i: number): string => KINDS[i % KINDS.length] ?? ''
 
 /** The ten nearest of one kind of 24: asked for, against asking for ever more until ten are of it. */
-export function pushedVectors(title: string, role: VectorRole, items: readonly Item[]): Promise<readonly Row[]> {
+export function pushedVectors(
+  title: string,
+  { role, place }: Ours<VectorRole>,
+  items: readonly Item[],
+): Promise<readonly Row[]> {
   const vectorAt = (i: number): Float32Array => (items[(i * 97) % items.length] as Item).vector
   const ask = (i: number, topK: number, filter?: ReturnType<typeof parseFilter>): ReturnType<VectorRole['query']> =>
-    role.query({ scope, vector: vectorAt(i), topK, include: { metadata: true, text: true }, ...(filter && { filter }) })
+    role.query({
+      scope: place.scope,
+      vector: vectorAt(i),
+      topK,
+      include: { metadata: true, text: true },
+      ...(filter && { filter }),
+    })
   return against(
     role,
     parseFilter({ kind: kindAt(0) }),
@@ -70,14 +81,19 @@ export function pushedVectors(title: string, role: VectorRole, items: readonly I
 }
 
 /** Rows by filter, against reading all. */
-export function pushedTable(title: string, role: RelationalRole): Promise<readonly Row[]> {
+export function pushedTable(title: string, { role, place }: Ours<RelationalRole>): Promise<readonly Row[]> {
   return against(
     role,
     kindFilter(kindAt(0)),
     title,
     'rows of one kind since a year, against reading all',
     async (i) => {
-      const page = await role.find({ scope, table: TABLE, filter: kindFilter(kindAt(i)), limit: FIND_LIMIT })
+      const page = await role.find({
+        scope: place.scope,
+        table: TABLE,
+        filter: kindFilter(kindAt(i)),
+        limit: FIND_LIMIT,
+      })
       return page.records.map((row) => row.documentId)
     },
     async (i) => {
@@ -85,7 +101,7 @@ export function pushedTable(title: string, role: RelationalRole): Promise<readon
       const found: string[] = []
       let cursor: string | null | undefined
       while (cursor !== null && found.length < FIND_LIMIT) {
-        const page = await role.scan({ scope, table: TABLE, ...(cursor !== undefined && { cursor }) })
+        const page = await role.scan({ scope: place.scope, table: TABLE, ...(cursor !== undefined && { cursor }) })
         for (const row of page.records) if (evaluateFilter(filter, row.values)) found.push(row.documentId)
         cursor = page.cursor
       }
@@ -95,14 +111,14 @@ export function pushedTable(title: string, role: RelationalRole): Promise<readon
 }
 
 /** Nodes by filter, against reading all. */
-export function pushedGraph(title: string, role: GraphRole): Promise<readonly Row[]> {
+export function pushedGraph(title: string, { role, place }: Ours<GraphRole>): Promise<readonly Row[]> {
   return against(
     role,
     kindFilter(kindAt(0)),
     title,
     'nodes of one kind since a year, against reading all',
     async (i) =>
-      (await role.findNodes({ scope, filter: kindFilter(kindAt(i)), limit: FIND_LIMIT })).map(
+      (await role.findNodes({ scope: place.scope, filter: kindFilter(kindAt(i)), limit: FIND_LIMIT })).map(
         (node) => node.documentId,
       ),
     async (i) => {
@@ -110,7 +126,7 @@ export function pushedGraph(title: string, role: GraphRole): Promise<readonly Ro
       const found: string[] = []
       let cursor: string | null | undefined
       while (cursor !== null && found.length < FIND_LIMIT) {
-        const page = await role.scanNodes({ scope, ...(cursor !== undefined && { cursor }) })
+        const page = await role.scanNodes({ scope: place.scope, ...(cursor !== undefined && { cursor }) })
         for (const node of page.records) if (evaluateFilter(filter, node.properties)) found.push(node.documentId)
         cursor = page.cursor
       }

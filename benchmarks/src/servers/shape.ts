@@ -47,7 +47,7 @@ export const VECTOR_FIELDS = { kind: 'string', year: 'number', open: 'boolean' }
 /** What a filtered query of rows asks for beside the year: one kind of 24; both together leave some 1.7 %. */
 export const FIND_LIMIT = 50
 
-export const scope: Scope = { collection: 'bench' }
+const scope: Scope = { collection: 'bench' }
 
 /** The same documents for all, with keys as the manager makes them. */
 export function items(count: number, dimensions = DIMENSIONS): readonly Item[] {
