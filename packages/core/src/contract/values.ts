@@ -164,15 +164,22 @@ function checkObject(value: unknown, path: string, depth: number, parents: Set<o
   if (depth > MAX_DEPTH) throw invalid(path, `nests deeper than ${MAX_DEPTH} objects`)
   if (parents.has(value)) throw invalid(path, 'refers to itself')
   parents.add(value)
-  for (const [field, item] of Object.entries(value)) {
+  for (const field in value) {
+    if (!Object.hasOwn(value, field)) continue
     checkFieldName(field, path)
-    if (item !== undefined) checkValue(item, `${path}.${field}`, depth, parents)
+    const item = value[field]
+    if (item !== undefined) checkValue(item, path, field, depth, parents)
   }
   parents.delete(value)
 }
 
+/** Names of fields that were found good, since records repeat them: some hundred, and forgotten beyond that. */
+const goodNames = new Set<string>()
+const MOST_GOOD_NAMES = 1000
+
 /** Checks the name of one metadata field: no dot, no leading `$`, no control characters. @throws VeritasError VALIDATION */
 export function checkFieldName(field: string, path = 'metadata'): void {
+  if (goodNames.has(field)) return
   const at = `${path}[${JSON.stringify(field.slice(0, 80))}]`
   if (field === '') throw invalid(at, 'a field name must not be empty')
   if (field === '__proto__') throw invalid(at, 'is a reserved name')
@@ -182,31 +189,40 @@ export function checkFieldName(field: string, path = 'metadata'): void {
   if (/[\u0000-\u001f\u007f]/.test(field)) throw invalid(at, 'a field name must not hold control characters')
   if (!isWellFormed(field)) throw invalid(at, 'is not well-formed Unicode')
   if (utf8Bytes(field) > MAX_FIELD_BYTES) throw invalid(at, `a field name has at most ${MAX_FIELD_BYTES} bytes`)
+  if (goodNames.size >= MOST_GOOD_NAMES) goodNames.clear()
+  goodNames.add(field)
 }
 
-function checkValue(value: unknown, path: string, depth: number, parents: Set<object>): void {
+function checkValue(value: unknown, parent: string, field: string, depth: number, parents: Set<object>): void {
   switch (typeof value) {
     case 'string':
-      return checkString(value, path)
+      // Most texts are good: only for others is it worth to say where they are.
+      if (!isGoodText(value)) checkString(value, `${parent}.${field}`)
+      return
     case 'number':
-      return checkNumber(value, path)
+      if (!isGoodNumber(value)) checkNumber(value, `${parent}.${field}`)
+      return
     case 'boolean':
       return
     case 'object':
       if (value === null) return
       if (value instanceof Date) {
-        if (Number.isNaN(value.getTime())) throw invalid(path, 'is an invalid date')
+        if (Number.isNaN(value.getTime())) throw invalid(`${parent}.${field}`, 'is an invalid date')
         return
       }
-      if (Array.isArray(value)) return checkArray(value, path)
-      return checkObject(value, path, depth + 1, parents)
+      if (Array.isArray(value)) return checkArray(value, `${parent}.${field}`)
+      return checkObject(value, `${parent}.${field}`, depth + 1, parents)
     default:
       throw invalid(
-        path,
+        `${parent}.${field}`,
         `a ${typeName(value)} cannot be stored: use a string, number, boolean, null, Date, an array of strings or numbers, or an object`,
       )
   }
 }
+
+const isGoodText = (value: string): boolean => isWellFormed(value) && !value.includes('\u0000')
+const isGoodNumber = (value: number): boolean =>
+  Number.isFinite(value) && (Number.isSafeInteger(value) || !Number.isInteger(value))
 
 /** Checks text: well-formed, without NUL, which several databases refuse. @throws VeritasError VALIDATION */
 export function checkString(value: string, path: string): void {
