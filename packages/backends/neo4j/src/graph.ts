@@ -4,6 +4,7 @@ import {
   checkEdgeSet,
   checkLimit,
   checkName,
+  checkUpsertMode,
   type DeleteResult,
   type EdgeRecord,
   type EdgeSet,
@@ -34,7 +35,7 @@ import { checkNode } from './check.js'
 import type { Access } from './connection.js'
 import { integer, quote, scopeLabel, toNumber } from './cypher.js'
 import { common, type Environment, filterOn } from './environment.js'
-import { type Guard, guardFor, refuse } from './errors.js'
+import { backendName, type Guard, guardFor, refuse } from './errors.js'
 import { deleteEdges, typePattern, upsertEdges } from './graph/edges.js'
 import { findNodes } from './graph/find.js'
 import { deleteNodes, upsertNodes } from './graph/nodes.js'
@@ -112,6 +113,7 @@ export class Neo4jGraph implements GraphRole {
       const label = await this.#prepared(options)
       refuseMistakes(options.nodes, (node) => checkNode(node, this.#environment.isReserved))
       const { nodes, mode = 'replace', signal } = options
+      checkUpsertMode(mode, capabilities, backendName, 'graph')
       return { outcomes: await upsertNodes(this.#environment, this.#access, label, nodes, mode, signal) }
     })
   }
@@ -123,6 +125,7 @@ export class Neo4jGraph implements GraphRole {
       const label = await this.#prepared(options)
       refuseMistakes(options.edges, checkEdge)
       const { edges, mode = 'replace', signal } = options
+      checkUpsertMode(mode, capabilities, backendName, 'graph')
       return { outcomes: await upsertEdges(this.#environment, this.#access, label, edges, mode, signal) }
     })
   }

@@ -2,11 +2,12 @@ import {
   type CallOptions,
   type CollectionDefinition,
   type CollectionInfo,
-  checkDimensions,
+  checkCollection,
   checkLimit,
   checkScope,
-  checkVector,
+  checkUpsertMode,
   checkVectorPatch,
+  checkVectorQuery,
   type DeleteResult,
   type FilterNode,
   foreignCursor,
@@ -39,7 +40,7 @@ import type { Collection, Collections } from './collections.js'
 import type { Access } from './connection.js'
 import { integer, lock, quote, type Statement, toNumber } from './cypher.js'
 import { common, type Environment, filterOn, textQuery } from './environment.js'
-import { type Guard, guardFor, isMissingIndex, refuse } from './errors.js'
+import { backendName, type Guard, guardFor, isMissingIndex, refuse } from './errors.js'
 import { idOf, prefixOf, returned, toHead, toMatch, toRecord } from './vector/records.js'
 import { nearest } from './vector/search.js'
 import { patchRecords, upsertRecords } from './vector/write.js'
@@ -78,9 +79,7 @@ export class Neo4jVectors implements VectorRole {
     return this.#guard('ensureCollection', options, async () => {
       const { scope, dimensions, metric, fields, signal } = options
       checkScope(scope)
-      checkDimensions(dimensions, capabilities.maxDimensions)
-      if (!capabilities.metrics.includes(metric))
-        throw refuse('vector', `the metric ${metric}`, `use ${capabilities.metrics.join(' or ')}.`)
+      checkCollection(options, capabilities, backendName)
       await this.#collections.ensure(scope, { dimensions, metric, ...(fields && { fields }) }, signal)
     })
   }
@@ -102,6 +101,7 @@ export class Neo4jVectors implements VectorRole {
   ): Promise<WriteResult> {
     return this.#guard('upsert', options, async () => {
       const { scope, records, mode = 'replace', signal } = options
+      checkUpsertMode(mode, capabilities, backendName, 'vector')
       const unique = uniqueBatch(records, idOf, mode)
       const write = (collection: Collection): Promise<Outcome[]> => {
         refuseMistakes(records, (record) => checkVectorRecord(record, collection))
@@ -140,14 +140,12 @@ export class Neo4jVectors implements VectorRole {
   query(options: VectorQuery): Promise<readonly VectorMatch[]> {
     return this.#guard('query', options, async () => {
       const { scope, vector, topK, signal, filter, include = {}, exact = false } = options
-      checkLimit(topK, 'topK', capabilities.maxTopK)
       const collection = await this.#collections.get(this.#access, scope, signal)
       const ask = (asked: Collection): Promise<VectorMatch[]> => {
-        checkVector(vector, asked.dimensions)
+        checkVectorQuery(options, asked, capabilities, backendName)
         if (asked.metric === 'cosine') checkDirection(vector)
         return nearest(this.#environment, this.#access, asked, { vector, topK, filter, include, exact }, signal)
       }
-      if (topK === 0) return []
       // Nothing is found, or no index is there, where the collection is another one by now.
       const found = await ask(collection).catch((error: unknown) => {
         if (isMissingIndex(error)) return undefined

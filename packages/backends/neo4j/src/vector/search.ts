@@ -1,4 +1,4 @@
-import { type FilterNode, isMatchAll, type VectorMatch, type VectorQuery } from '@veritas-db/core/contract'
+import { bestFirst, type FilterNode, isMatchAll, type VectorMatch, type VectorQuery } from '@veritas-db/core/contract'
 import { type Collection, guardOf } from '../collections.js'
 import type { Access, Row } from '../connection.js'
 import { integer, quote } from '../cypher.js'
@@ -37,7 +37,9 @@ export const nearest = async (
   const { topK, include } = search
   const filtered = search.filter !== undefined && !isMatchAll(search.filter)
   const toMatches = (rows: readonly Row[]): VectorMatch[] =>
-    rows.map((row) => ({ ...toMatch(row, include), score: dialect.score(collection.metric, scoreOf(row)) }))
+    rows
+      .map((row) => ({ ...toMatch(row, include), score: dialect.score(collection.metric, scoreOf(row)) }))
+      .sort(bestFirst)
   const ask = (candidates: number): Promise<readonly Row[]> =>
     searchIndex(environment, access, collection, search, candidates, signal)
 
@@ -85,8 +87,7 @@ const searchIndex = async (
   const rows = await run('WITH n, score LIMIT $limit', topK + 1)
   const [last, next] = [rows[topK - 1], rows[topK]]
   if (last && next && scoreOf(last) === scoreOf(next)) return run(inOrder, topK)
-  const idOf = (row: Row): string => row.get('id') as string
-  return rows.slice(0, topK).sort((a, b) => scoreOf(b) - scoreOf(a) || (idOf(a) < idOf(b) ? -1 : 1))
+  return rows.slice(0, topK)
 }
 
 /** The best of all that the filter leaves. */
