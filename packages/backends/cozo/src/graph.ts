@@ -2,6 +2,7 @@ import {
   checkEdge,
   checkLimit,
   checkNode,
+  checkUpsertMode,
   type EdgeRecord,
   FULL_FILTER,
   foreignCursor,
@@ -23,7 +24,7 @@ import {
 import { keysAtOnce, limits, splitEvery, writeBatches } from './batches.js'
 import type { Catalog, Place, Space } from './catalog.js'
 import type { Connection, Rows } from './connection.js'
-import { missing } from './errors.js'
+import { backendName, missing } from './errors.js'
 import { complete } from './fill.js'
 import { compileFilter } from './filter.js'
 import { deleteEdges, replaceEdges, upsertEdges } from './graph/edges.js'
@@ -123,6 +124,7 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
     upsertNodes: (options) =>
       call('upsertNodes', options, async () => {
         const { nodes, mode = 'replace', signal } = options
+        checkUpsertMode(mode, graphCapabilities, backendName, 'graph')
         const place = placeOf(options)
         await place.space()
         refuseMistakes(nodes, checkNode)
@@ -135,6 +137,7 @@ export const createGraphRole = (connection: Connection, catalog: Catalog): Graph
     upsertEdges: (options) =>
       using('upsertEdges', options, async (relations) => {
         const { edges, mode = 'replace', signal } = options
+        checkUpsertMode(mode, graphCapabilities, backendName, 'graph')
         return { outcomes: await upsertEdges(connection, relations, edges, mode, signal) }
       }),
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import {
   checkLimit,
   checkRow,
+  checkUpsertMode,
   FULL_FILTER,
   invalid,
   issuesOf,
@@ -23,7 +24,7 @@ import {
 import { keysAtOnce, limits, splitEvery, writeBatches } from './batches.js'
 import type { Catalog, Place, Space } from './catalog.js'
 import type { Connection, Rows } from './connection.js'
-import { missing, refuse } from './errors.js'
+import { backendName, missing, refuse } from './errors.js'
 import { complete } from './fill.js'
 import { compileFilter } from './filter.js'
 import { rawLanguage, runRaw } from './raw.js'
@@ -158,6 +159,7 @@ export const createRelationalRole = (connection: Connection, catalog: Catalog): 
     upsert: (options) =>
       call('upsert', options, async () => {
         const { signal, records, mode = 'replace' } = options
+        checkUpsertMode(mode, relationalCapabilities, backendName, 'relational')
         const place = placeOf(options)
         // A column may have been added by another process since the catalogue was read.
         const space = await place.space((found) =>

@@ -1,8 +1,9 @@
 import {
-  checkDimensions,
+  checkCollection,
   checkLimit,
-  checkVector,
+  checkUpsertMode,
   checkVectorPatch,
+  checkVectorQuery,
   FULL_FILTER,
   issuesOf,
   pageOf,
@@ -21,7 +22,7 @@ import type { Catalog, Place } from './catalog.js'
 import { checkDirection, checkVectorRecord } from './checks.js'
 import type { CozoConfig } from './config.js'
 import type { Connection, Rows } from './connection.js'
-import { missing, refuse } from './errors.js'
+import { backendName, missing } from './errors.js'
 import { complete } from './fill.js'
 import { compileFilter } from './filter.js'
 import { Bindings } from './script.js'
@@ -130,9 +131,8 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
 
     ensureCollection: (options) =>
       call('ensureCollection', options, async () => {
-        const { scope, dimensions, metric, signal } = options
-        checkDimensions(dimensions, vectorCapabilities.maxDimensions)
-        if (!vectorCapabilities.metrics.includes(metric)) throw refuse('vector', `the metric ${metric}`)
+        const { scope, signal } = options
+        checkCollection(options, vectorCapabilities, backendName)
         const name = catalog.vector(scope)
         const space = await catalog.ensure(layout, name, scope, (before) => mergeCollections(before, options), signal)
         const records = { relation: relationsOf(space.base).records, keys: ['k', 'o'] }
@@ -156,6 +156,7 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
     upsert: (options) =>
       call('upsert', options, async () => {
         const { records, mode = 'replace', signal } = options
+        checkUpsertMode(mode, vectorCapabilities, backendName, 'vector')
         const place = placeOf(options)
         const c = collectionOf(await place.space())
         refuseMistakes(records, (record) => checkVectorRecord(record, c))
@@ -181,10 +182,8 @@ export const createVectorRole = (connection: Connection, catalog: Catalog, hnsw:
     query: (options) =>
       reading('query', options, async (c) => {
         const { vector, topK, include = {}, signal } = options
-        checkVector(vector, c.dimensions)
+        checkVectorQuery(options, c, vectorCapabilities, backendName)
         if (c.metric === 'cosine') checkDirection(vector, 'vector')
-        checkLimit(topK, 'topK', vectorCapabilities.maxTopK)
-        if (topK === 0) return []
         const ask = (make: (bindings: Bindings) => string): Promise<Rows> => {
           const bindings = new Bindings()
           return connection.read(make(bindings), bindings.values, signal)
