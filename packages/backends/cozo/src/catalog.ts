@@ -93,10 +93,10 @@ export class Catalog {
   }
 
   /** Makes the catalogue itself where it is not there. */
-  prepare(): Promise<void> {
+  prepare(signal: AbortSignal): Promise<void> {
     return this.make(
       `:create ${this.#relation} {name: String => kind: String, base: String, scope: String, definition: String}`,
-      undefined,
+      signal,
     )
   }
 

@@ -14,7 +14,7 @@ export interface CozoConfigInput {
   readonly prefix?: string | undefined
   /** Connections, at most. Default: the manager's pool size. */
   readonly poolSize?: number | undefined
-  /** How long a connection may take to open, in milliseconds. Default 5000. */
+  /** How long `connect` may take, in milliseconds. Default 5000. */
   readonly connectTimeoutMs?: number | undefined
   /** How long one request may take, in milliseconds. Default: the manager's query timeout. */
   readonly queryTimeoutMs?: number | undefined

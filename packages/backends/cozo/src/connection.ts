@@ -1,19 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   abortError,
+  addressOf,
   type CallOptions,
-  CallsUnderWay,
   checkScope,
+  clientNumber,
+  connectWithin,
+  type FailedCall,
+  Lifecycle,
   type ProbeResult,
   type RoleName,
   type Scope,
   throwIfAborted,
-  untilAborted,
-  VeritasError,
+  type VeritasError,
 } from '@veritas-db/core/contract'
 import type { Dispatcher } from 'undici'
 import type { CozoConfig } from './config.js'
-import { CozoError, type ErrorContext, isContention, toVeritasError } from './errors.js'
+import { CozoError, isContention, toVeritasError } from './errors.js'
 
 /** What a parameter of a script may be. */
 export type Parameters = Readonly<Record<string, unknown>>
@@ -51,12 +54,10 @@ export class Connection {
   readonly #path: string
   readonly #poolSize: number
   readonly #queryTimeoutMs: number
-  readonly #running = new CallsUnderWay()
+  readonly #life = new Lifecycle('CozoDB')
   /** The last write of each relation that was begun here. */
   readonly #queues = new Map<string, Promise<unknown>>()
   #dispatcher: Dispatcher | undefined
-  #opening: Promise<void> | undefined
-  #closing: Promise<void> | undefined
 
   constructor(config: CozoConfig, poolSize: number, queryTimeoutMs: number) {
     this.#config = config
@@ -64,26 +65,35 @@ export class Connection {
     this.#queryTimeoutMs = config.queryTimeoutMs ?? queryTimeoutMs
     const url = new URL(config.url)
     this.#origin = url.origin
-    this.#path = `${url.pathname.replace(/\/+$/, '')}/text-query`
-    this.target = url.port ? url.host : `${url.hostname}:${url.protocol === 'https:' ? 443 : 80}`
-    this.engineId = `cozo:${url.origin}${url.pathname.replace(/\/+$/, '')}`
+    const path = url.pathname.replace(/\/+$/, '')
+    this.#path = `${path}/text-query`
+    this.target = addressOf(url)
+    // Where an injected dispatcher goes is not known.
+    const owner = config.client ? `client:${clientNumber(config.client)}:` : ''
+    this.engineId = `cozo:${owner}${url.origin}${path}`
   }
 
   /** Opens the pool and makes sure that the server answers, once for all that ask. */
-  async connect(signal: AbortSignal | undefined, prepare: () => Promise<void>): Promise<void> {
-    throwIfAborted(signal)
-    if (this.#closing) throw closedError()
-    this.#opening ??= this.#open(prepare).catch(async (error: unknown) => {
-      this.#opening = undefined
-      await this.#release()
-      throw toVeritasError(error, { target: this.target, operation: 'connect' })
-    })
-    return untilAborted(this.#opening, signal)
-  }
-
-  async #open(prepare: () => Promise<void>): Promise<void> {
-    this.#dispatcher = this.#config.client ?? (await this.#makePool())
-    await prepare()
+  async connect(signal: AbortSignal | undefined, prepare: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { target } = this
+    const connecting = { product: 'CozoDB', target, timeoutMs: this.#config.connectTimeoutMs }
+    try {
+      throwIfAborted(signal)
+      // Not with the caller's signal: others may be waiting for the same attempt.
+      await this.#life.open(async () => {
+        try {
+          await connectWithin(connecting, async (ending) => {
+            this.#dispatcher = this.#config.client ?? (await this.#makePool())
+            await prepare(ending)
+          })
+        } catch (error) {
+          await this.#release()
+          throw error
+        }
+      }, signal)
+    } catch (error) {
+      throw this.#error(error, { operation: 'connect', signal })
+    }
   }
 
   async #makePool(): Promise<Dispatcher> {
@@ -104,16 +114,9 @@ export class Connection {
     })
   }
 
+  /** Waits for calls under way, then ends the connections that are ours. */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    // Whoever called has the error of what fails.
-    await Promise.allSettled([this.#opening])
-    await this.#running.ended()
-    await this.#release()
+    return this.#life.close(() => this.#release())
   }
 
   async #release(): Promise<void> {
@@ -127,10 +130,10 @@ export class Connection {
   async probe(signal?: AbortSignal): Promise<ProbeResult> {
     try {
       throwIfAborted(signal)
-      await this.#track(() => this.read('?[one] <- [[1]]', {}, signal))
+      await this.#life.run(() => this.read('?[one] <- [[1]]', {}, signal))
       return { product: 'CozoDB', version: 'unknown' }
     } catch (error) {
-      throw toVeritasError(error, { target: this.target, operation: 'probe' })
+      throw this.#error(error, { operation: 'probe', signal })
     }
   }
 
@@ -141,14 +144,17 @@ export class Connection {
     options: CallOptions & { readonly scope?: Scope },
     work: () => Promise<T>,
   ): Promise<T> {
-    const context: ErrorContext = { role, operation, target: this.target, write: !reads.has(operation) }
     try {
       throwIfAborted(options.signal)
       if ('scope' in options) checkScope(options.scope as Scope)
-      return await this.#track(work)
+      return await this.#life.run(work)
     } catch (error) {
-      throw toVeritasError(error, context)
+      throw this.#error(error, { role, operation, write: !reads.has(operation), signal: options.signal })
     }
+  }
+
+  #error(error: unknown, call: Omit<FailedCall, 'target'>): VeritasError {
+    return toVeritasError(error, { ...call, target: this.target })
   }
 
   /** Runs a script that reads. */
@@ -195,13 +201,7 @@ export class Connection {
   async #send(script: string, params: Parameters, signal: AbortSignal | undefined, write: boolean): Promise<Rows> {
     throwIfAborted(signal)
     const dispatcher = this.#dispatcher
-    if (!dispatcher)
-      throw this.#closing
-        ? closedError()
-        : new VeritasError({
-            code: 'CONNECTION',
-            message: `CozoDB at ${this.target} is not connected: call connect() first.`,
-          })
+    if (!dispatcher) throw new Error('There is no pool before the connection is open.')
     const { authToken } = this.#config
     try {
       const { statusCode, headers, body } = await dispatcher.request({
@@ -221,11 +221,6 @@ export class Connection {
       if (signal?.aborted) throw abortError(signal, { outcome: write ? 'unknown' : 'not-applied' })
       throw error
     }
-  }
-
-  #track<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closing) return Promise.reject(closedError())
-    return this.#running.add(work())
   }
 }
 
@@ -260,6 +255,3 @@ const causeOf = (display: string): string => {
   const plain = display.replace(/\u001b\[[0-9;]*m/g, '')
   return [...plain.matchAll(/[├╰]─▶ (.+)/g)].map((match) => match[1]?.trim()).join(': ')
 }
-
-const closedError = (): VeritasError =>
-  new VeritasError({ code: 'CONNECTION', message: 'The connection to CozoDB has been closed.', retryable: false })

@@ -38,7 +38,7 @@ class CozoBackend implements Backend<CozoRole> {
   }
 
   connect(options?: CallOptions): Promise<void> {
-    return this.#connection.connect(options?.signal, () => this.#catalog.prepare())
+    return this.#connection.connect(options?.signal, (signal) => this.#catalog.prepare(signal))
   }
 
   probe(options?: CallOptions): Promise<ProbeResult> {

@@ -30,11 +30,21 @@ describe('the configuration', () => {
     await backend.close()
   })
 
+  it('takes two injected clients for two engines, and one for one', async () => {
+    const clients = [new Pool('http://127.0.0.1:9070'), new Pool('http://127.0.0.1:9070')] as const
+    const ids: string[] = []
+    for (const client of [clients[0], clients[0], clients[1]]) ids.push((await open({ client })).engineId)
+    expect(ids[0]).toBe(ids[1])
+    expect(ids[2]).not.toBe(ids[0])
+    await Promise.all(clients.map((client) => client.close()))
+  })
+
   it.each([
     { url: 'ftp://h' },
     { url: 'http://u:p@h' },
     { url: 'http://h?auth=x' },
     { prefix: 'A' },
+    { tls: { cacert: 'x' } },
     { prefix: 'a:b' },
     { poolSize: 0 },
     { hnsw: { m: 0 } },
@@ -74,6 +84,28 @@ describe('a server that cannot be reached', () => {
     expect(error).toMatchObject({ code: 'TIMEOUT', outcome: 'not-applied' })
     expect(error.message).toMatch(/127\.0\.0\.1:\d+/)
     expect(performance.now() - start).toBeLessThan(5000)
+    await backend.close()
+  })
+
+  it('does not take longer to connect than it may, and says where and how long', async () => {
+    const address = await fakeServer(() => undefined)
+    const backend = await open({ url: address, connectTimeoutMs: 200 })
+    const error = await failureOf(backend.connect())
+    expect(error).toMatchObject({ code: 'CONNECTION', operation: 'connect' })
+    for (const part of [new URL(address).host, '200 ms']) expect(error.message).toContain(part)
+    await backend.close()
+  })
+
+  it('connects for others where one that waits gives up', async () => {
+    const address = await fakeServer((_, response) => {
+      setTimeout(() => response.end('{"headers": [], "rows": [], "ok": true}'), 200)
+    })
+    const backend = await open({ url: address })
+    const impatient = backend.connect({ signal: AbortSignal.timeout(30) })
+    const patient = backend.connect()
+    expect(['ABORTED', 'TIMEOUT']).toContain((await failureOf(impatient)).code)
+    await patient
+    await backend.probe()
     await backend.close()
   })
 

@@ -36,12 +36,15 @@ describe('native errors', () => {
   })
 
   it('are never unknown in a read', () => {
-    expect(toVeritasError(transport('ECONNRESET')).outcome).toBe('not-applied')
+    expect(toVeritasError(transport('ECONNRESET'), { target: 'db:9070' }).outcome).toBe('not-applied')
   })
 
   it('stay what they are where they are VeritasErrors', () => {
     const late = new VeritasError({ code: 'TIMEOUT', message: 'late' })
-    expect(toVeritasError(late, { operation: 'get' })).toMatchObject({ code: 'TIMEOUT', operation: 'get' })
+    expect(toVeritasError(late, { target: 'db:9070', operation: 'get' })).toMatchObject({
+      code: 'TIMEOUT',
+      operation: 'get',
+    })
   })
 
   it('tell two writes that met from other refusals', () => {
