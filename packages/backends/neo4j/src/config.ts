@@ -46,7 +46,8 @@ export type Neo4jConfigInput =
     })
   | undefined
 
-const schemes = ['bolt:', 'bolt+s:', 'bolt+ssc:', 'neo4j:', 'neo4j+s:', 'neo4j+ssc:']
+/** The protocols a URL may have. */
+export const schemes: readonly string[] = ['bolt:', 'bolt+s:', 'bolt+ssc:', 'neo4j:', 'neo4j+s:', 'neo4j+ssc:']
 
 const isDriver = (value: unknown): value is Driver =>
   typeof value === 'object' &&

@@ -1,6 +1,14 @@
-import { abortError, CallsUnderWay, throwIfAborted, untilAborted, VeritasError } from '@veritas-db/core/contract'
+import {
+  addressOf,
+  clientNumber,
+  connectWithin,
+  Lifecycle,
+  throwIfAborted,
+  untilAborted,
+  VeritasError,
+} from '@veritas-db/core/contract'
 import type { AuthToken, Config, Driver, Session } from 'neo4j-driver'
-import type { Neo4jConfig } from './config.js'
+import { type Neo4jConfig, schemes } from './config.js'
 import type { Statement } from './cypher.js'
 import { nativeCode, toVeritasError } from './errors.js'
 import type { ToNativeDate } from './properties.js'
@@ -28,52 +36,40 @@ type Neo4jModule = typeof import('neo4j-driver')
 
 /** The last change of the schema of each engine: the server answers changes at the same time with deadlocks. */
 const schemaChanges = new Map<string, Promise<unknown>>()
-const clientIds = new WeakMap<Driver, number>()
-let clients = 0
 
-/** The port that the driver takes where the URL names none. */
-const serverOf = (url: string): string => {
-  const { hostname, port } = new URL(url)
-  return `${hostname}:${port === '' ? 7687 : port}`
-}
+/** The ports that the driver takes where the URL names none. */
+const ports = Object.fromEntries(schemes.map((scheme) => [scheme, 7687]))
 
 /** The pool of connections to one server or cluster. */
 export class Connection implements Access {
   readonly engineId: string
   /** Host and port, for messages. */
-  readonly server: string
+  readonly target: string
   readonly inUnit = false
   readonly #config: Neo4jConfig
   readonly #poolSize: number | undefined
   readonly #queryTimeoutMs: number | undefined
-  readonly #running = new CallsUnderWay()
-  #connecting: Promise<void> | undefined
-  #driver: Driver | undefined
-  #module: Neo4jModule | undefined
-  #closed: Promise<void> | undefined
+  readonly #life = new Lifecycle('Neo4j')
+  #opened: { readonly driver: Driver; readonly module: Neo4jModule } | undefined
 
   constructor(config: Neo4jConfig, defaults: { readonly poolSize?: number; readonly queryTimeoutMs?: number }) {
     this.#config = config
-    this.server = config.client ? 'the given client' : serverOf(config.url)
-    this.engineId = `neo4j:${config.client ? clientId(config.client) : this.server.toLowerCase()}/${config.database ?? ''}`
+    this.target = config.client ? "the given client's address" : addressOf(config.url, ports)
+    const engine = config.client ? `client:${process.pid}:${clientNumber(config.client)}` : this.target.toLowerCase()
+    this.engineId = `neo4j:${engine}/${config.database ?? ''}`
     this.#poolSize = config.poolSize ?? (defaults.poolSize === undefined ? undefined : defaults.poolSize + 2)
     this.#queryTimeoutMs = config.queryTimeoutMs ?? defaults.queryTimeoutMs
   }
 
   async connect(signal?: AbortSignal): Promise<void> {
     throwIfAborted(signal)
-    if (this.#closed) throw closedError()
-    this.#connecting ??= this.#connect().catch((error: unknown) => {
-      this.#connecting = undefined
-      throw error
-    })
-    await untilAborted(this.#connecting, signal)
+    // Not with the caller's signal: others may be waiting for the same attempt.
+    await this.#life.open(() => this.#connect(), signal)
   }
 
   /** Runs one call from the outside, however many steps it takes: `close` waits for it. */
   call<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed) return Promise.reject(closedError())
-    return this.#running.add(work())
+    return this.#life.run(work)
   }
 
   /** What the server calls itself, such as `Neo4j/5.26.12`. */
@@ -86,9 +82,7 @@ export class Connection implements Access {
 
   /** Dates as the driver's own, in UTC. */
   get toNativeDate(): ToNativeDate {
-    const module = this.#module
-    if (!module) throw notConnected()
-    const { DateTime } = module.types
+    const { DateTime } = this.#ready.module.types
     return (date) =>
       new DateTime(
         date.getUTCFullYear(),
@@ -128,23 +122,33 @@ export class Connection implements Access {
     })
   }
 
-  /** One transaction around `work`, whose reads and writes go through the access it is given. */
-  unitOfWork<T>(signal: AbortSignal | undefined, work: (access: Access) => Promise<T>): Promise<T> {
-    return this.transact(signal, (run) => {
-      const inside = async (statement: Statement, inner: AbortSignal | undefined): Promise<readonly Row[]> => {
-        throwIfAborted(inner)
-        try {
-          return await run(statement)
-        } catch (error) {
-          throw toVeritasError(error, this.server)
+  /** One transaction around `work`, whose reads and writes go through the access it is given. What `work` throws comes back as it is. */
+  async unitOfWork<T>(signal: AbortSignal | undefined, work: (access: Access) => Promise<T>): Promise<T> {
+    const failures: unknown[] = []
+    try {
+      return await this.transact(signal, async (run) => {
+        const inside = async (statement: Statement, inner: AbortSignal | undefined): Promise<readonly Row[]> => {
+          throwIfAborted(inner)
+          try {
+            return await run(statement)
+          } catch (error) {
+            throw this.#explain(error, inner)
+          }
         }
-      }
-      return work({
-        inUnit: true,
-        run: inside,
-        transact: (inner, several) => several((statement) => inside(statement, inner)),
+        try {
+          return await work({
+            inUnit: true,
+            run: inside,
+            transact: (inner, several) => several((statement) => inside(statement, inner)),
+          })
+        } catch (error) {
+          failures.push(error)
+          throw error
+        }
       })
-    })
+    } catch (error) {
+      throw failures.length > 0 ? failures[0] : error
+    }
   }
 
   /**
@@ -182,40 +186,50 @@ export class Connection implements Access {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#close()
-    return this.#closed
+    return this.#life.close(async () => {
+      const opened = this.#opened
+      this.#opened = undefined
+      if (opened && !this.#config.client) await opened.driver.close()
+    })
   }
 
-  async #close(): Promise<void> {
-    await Promise.allSettled([this.#connecting, this.#running.ended()])
-    const driver = this.#driver
-    this.#driver = undefined
-    if (driver && !this.#config.client) await driver.close()
+  get #ready(): { readonly driver: Driver; readonly module: Neo4jModule } {
+    if (!this.#opened) throw new Error('There is no driver before the connection is open.')
+    return this.#opened
   }
 
   async #connect(): Promise<void> {
-    const { client, connectTimeoutMs, database } = this.#config
+    const { client, connectTimeoutMs: timeoutMs, database } = this.#config
     const imported = await import('neo4j-driver')
     // Under plain ESM the package is CommonJS behind a default export; its types say otherwise.
     const module: Neo4jModule = 'default' in imported ? (imported.default as Neo4jModule) : imported
-    let driver: Driver | undefined
+    const driver = client ?? this.#make(module)
     try {
-      driver = client ?? module.driver(this.#config.url, this.#auth(module), this.#driverConfig())
-      const verified = driver.verifyConnectivity(database === undefined ? {} : { database })
-      await limited(verified, connectTimeoutMs, this.server)
+      await connectWithin({ product: 'Neo4j', target: this.target, timeoutMs }, () =>
+        driver.verifyConnectivity(database === undefined ? {} : { database }),
+      )
     } catch (error) {
       // Not waited for: the driver may be waiting for the very answer that did not come, and the first error is the one to tell.
-      if (driver && !client) driver.close().catch(() => undefined)
-      const mapped = toVeritasError(error, this.server)
-      if (VeritasError.is(mapped)) throw mapped
-      throw new VeritasError({
-        code: 'CONFIGURATION',
-        message: `The driver refused the options for Neo4j at ${this.server}: ${error instanceof Error ? error.message : String(error)}`,
-        cause: error,
-      })
+      if (!client) driver.close().catch(() => undefined)
+      // The driver reads the files it was given only now.
+      if (!VeritasError.is(error) && nativeCode(error) === undefined) throw this.#refused(error)
+      throw toVeritasError(error, { target: this.target })
     }
-    this.#module = module
-    this.#driver = driver
+    this.#opened = { driver, module }
+  }
+
+  #make(module: Neo4jModule): Driver {
+    try {
+      return module.driver(this.#config.url, this.#auth(module), this.#driverConfig())
+    } catch (error) {
+      throw this.#refused(error)
+    }
+  }
+
+  #refused(error: unknown): VeritasError {
+    const text = error instanceof Error ? error.message : String(error)
+    const message = `The driver refused the options for Neo4j at ${this.target}: ${text}`
+    return new VeritasError({ code: 'CONFIGURATION', message, cause: error })
   }
 
   #auth(module: Neo4jModule): AuthToken | undefined {
@@ -252,50 +266,24 @@ export class Connection implements Access {
   /** Runs `work` in a session of its own. When the signal fires the session is closed, which makes the server stop. */
   async #inSession<T>(signal: AbortSignal | undefined, work: (session: Session) => Promise<T>): Promise<T> {
     throwIfAborted(signal)
-    if (!this.#driver) throw this.#closed ? closedError() : notConnected()
     const { database } = this.#config
     // Leaders answer reads too, so that every read sees the writes before it.
-    const session = this.#driver.session({
+    const session = this.#ready.driver.session({
       defaultAccessMode: 'WRITE',
       ...(database !== undefined && { database }),
     })
     try {
-      return await untilAborted(work(session), signal, inFlight)
+      return await untilAborted(work(session), signal, (fired) => fired.reason)
     } catch (error) {
-      throw toVeritasError(error, this.server)
+      throw this.#explain(error, signal)
     } finally {
       // The answer is there already, or an error that says more than a connection that cannot be given back.
       await session.close().catch(() => undefined)
     }
   }
-}
 
-const clientId = (client: Driver): string => {
-  const id = clientIds.get(client) ?? ++clients
-  clientIds.set(client, id)
-  return `client:${process.pid}:${id}`
-}
-
-/** Where the signal fired, a statement may have reached the server: it may have been carried out. */
-const inFlight = (signal: AbortSignal): VeritasError => abortError(signal, { outcome: 'unknown' })
-
-const limited = async <T>(promise: Promise<T>, limitMs: number, server: string): Promise<T> => {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const message = `Neo4j at ${server} did not answer within ${limitMs} ms (connectTimeoutMs).`
-      reject(new VeritasError({ code: 'CONNECTION', message }))
-    }, limitMs)
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
+  /** Of a statement that broke off, also one of raw Cypher, nobody knows whether it was carried out. */
+  #explain(error: unknown, signal: AbortSignal | undefined): VeritasError {
+    return toVeritasError(error, { target: this.target, write: true, signal })
   }
 }
-
-const closedError = (): VeritasError =>
-  new VeritasError({ code: 'CONNECTION', message: 'The connection to Neo4j has been closed.', retryable: false })
-
-const notConnected = (): VeritasError =>
-  new VeritasError({ code: 'CONNECTION', message: 'There is no connection to Neo4j: call connect() first.' })

@@ -1,21 +1,21 @@
 import {
   type CallOptions,
-  type ErrorCode,
+  type ErrorMeaning,
+  explainWith,
+  type FailedCall,
+  networkMeaning,
   type RoleName,
   throwIfAborted,
   unsupported,
   VeritasError,
-  type WriteOutcome,
 } from '@veritas-db/core/contract'
 
 /** The plugin's name, as errors carry it. */
 export const backendName = 'neo4j'
 
-interface Meaning {
-  readonly code: ErrorCode
-  readonly outcome?: WriteOutcome
-  readonly retryable?: boolean
-}
+/** What takes the certificate of an authority. */
+const caOption =
+  'trustedCertificates (files), with encrypted, trust: "TRUST_CUSTOM_CA_SIGNED_CERTIFICATES" and a URL without "+s"'
 
 /** The driver's or server's code of an error, such as `Neo.ClientError.Security.Unauthorized`; undefined for any other error. */
 export const nativeCode = (error: unknown): string | undefined =>
@@ -24,7 +24,7 @@ export const nativeCode = (error: unknown): string | undefined =>
     : undefined
 
 // https://neo4j.com/docs/status-codes/current/errors/all-errors/, the longest beginning first.
-const meanings: readonly (readonly [string, Meaning])[] = [
+const meanings: readonly (readonly [string, ErrorMeaning])[] = [
   ['Neo.ClientError.Security.AuthorizationExpired', { code: 'AUTHENTICATION', retryable: true }],
   ['Neo.ClientError.Security.', { code: 'AUTHENTICATION' }],
   ['Neo.ClientError.Database.', { code: 'CONFIGURATION' }],
@@ -45,43 +45,61 @@ const meanings: readonly (readonly [string, Meaning])[] = [
   ['Neo.TransientError.Transaction.LockAcquisitionTimeout', { code: 'CONFLICT', retryable: true }],
   ['Neo.TransientError.Transaction.', { code: 'CONFLICT', retryable: true }],
   ['Neo.TransientError.', { code: 'UNAVAILABLE' }],
-  ['Neo.DatabaseError.Transaction.TransactionCommitFailed', { code: 'INTERNAL', outcome: 'unknown' }],
+  ['Neo.DatabaseError.Transaction.TransactionCommitFailed', { code: 'INTERNAL', inFlight: true }],
   ['Neo.', { code: 'INTERNAL' }],
-  ['SessionExpired', { code: 'CONNECTION', outcome: 'unknown' }],
-  ['ServiceUnavailable', { code: 'CONNECTION', outcome: 'unknown' }],
-  ['ProtocolError', { code: 'CONNECTION', outcome: 'unknown' }],
+  ['SessionExpired', { code: 'CONNECTION', inFlight: true }],
+  ['ServiceUnavailable', { code: 'CONNECTION', inFlight: true }],
+  ['ProtocolError', { code: 'CONNECTION', inFlight: true }],
 ]
 
 /** What the driver says where it never got as far as sending the query. */
-const neverSent =
-  /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|Failed to establish connection|Could not perform discovery|handshake|certificate|self-signed/i
+const neverSent = /Failed to establish connection|Could not perform discovery|handshake/i
 
-const untrusted =
-  'take a URL without "+s" and set encrypted, trust: "TRUST_CUSTOM_CA_SIGNED_CERTIFICATES" and trustedCertificates, the files of the authority that signed it.'
+/** The message of the socket stands at the end of the driver's, which does not hand it on otherwise. */
+const socketError = /^.*(?:Caused by|Socket responded with): (.*)/
+const socketCode = /\b(?:E[A-Z]{3,}|[A-Z]+(?:_[A-Z]+)+)\b/
 
-/** A native error as a VeritasError that names the server where it cannot be reached; other errors stay as they are. */
-export const toVeritasError = (error: unknown, server: string): unknown => {
-  const code = nativeCode(error)
-  if (code === undefined || !(error instanceof Error) || VeritasError.is(error)) return error
-  const wrap = (meaning: Meaning, message = error.message): VeritasError =>
-    new VeritasError({ backend: backendName, ...meaning, message, cause: error })
-  if (/Connection acquisition timed out/.test(error.message))
-    return wrap({ code: 'UNAVAILABLE' }, `No connection to Neo4j at ${server} became free: ${firstLine(error.message)}`)
-  if (/^(Unable to|Cannot) pack/.test(error.message)) return wrap({ code: 'VALIDATION' }, firstLine(error.message))
-  const meaning = meanings.find(([start]) => code.startsWith(start))?.[1]
-  if (meaning?.code === 'CONNECTION') {
-    const outcome = neverSent.test(error.message) ? ('not-applied' as const) : ('unknown' as const)
-    return wrap(
-      { ...meaning, outcome },
-      /certificate/i.test(error.message)
-        ? `The certificate of Neo4j at ${server} is not trusted: ${untrusted}`
-        : `Neo4j at ${server} cannot be reached: ${firstLine(error.message)}`,
-    )
+/** The socket's error that the driver tells of, also behind another of the driver's, as Node had thrown it. */
+const socketErrorIn = (error: Error): Error => {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const text = socketError.exec(at.message)?.[1]
+    const code = socketCode.exec(text ?? '')?.[0]
+    if (text !== undefined && code !== undefined)
+      return Object.assign(new Error(text), { code, ...(text.startsWith('connect ') && { syscall: 'connect' }) })
   }
-  if (meaning?.code === 'AUTHENTICATION')
-    return wrap(meaning, `Neo4j at ${server} refused the credentials: ${firstLine(error.message)}`)
-  return wrap(meaning ?? { code: 'INTERNAL', outcome: 'unknown' }, firstLine(error.message))
+  return error
 }
+
+const brokenConnection = (error: Error, line: string, meaning: ErrorMeaning): ErrorMeaning => {
+  const why = networkMeaning(socketErrorIn(error), caOption)
+  if (why) return why
+  const certificate = /certificate/i.test(line)
+  if (certificate || neverSent.test(line))
+    return { code: 'CONNECTION', retryable: !certificate, message: `cannot be reached: ${line}` }
+  return { ...meaning, message: `broke the connection: ${line}` }
+}
+
+/** What an error of the driver or the server means; undefined for any other. */
+const meaningOf = (error: Error): ErrorMeaning | undefined => {
+  const code = nativeCode(error)
+  if (code === undefined) return undefined
+  const line = firstLine(error.message)
+  if (/Connection acquisition timed out/.test(line))
+    return { code: 'UNAVAILABLE', message: `had no connection free: ${line}` }
+  if (/^(Unable to|Cannot) pack/.test(line)) return { code: 'VALIDATION', message: `was not asked: ${line}` }
+  const meaning = meanings.find(([start]) => code.startsWith(start))?.[1] ?? { code: 'INTERNAL', inFlight: true }
+  if (meaning.code === 'CONNECTION') return brokenConnection(error, line, meaning)
+  const says = meaning.code === 'AUTHENTICATION' ? 'refused the credentials' : 'says'
+  return { ...meaning, message: `${says}: ${line}` }
+}
+
+/** A native error as a VeritasError that names the server; one that is a VeritasError already gets what it lacks. */
+export const toVeritasError: (error: unknown, call: FailedCall) => VeritasError = explainWith({
+  backend: backendName,
+  product: 'Neo4j',
+  caOption,
+  meaningOf,
+})
 
 /** Whether a search failed because the index that it names is not there. */
 export const isMissingIndex = (error: unknown): boolean =>

@@ -129,6 +129,43 @@ describe.skipIf(serverUrl === undefined)(
       }
     })
 
+    it('two drivers are two engines, and one is one', async () => {
+      const [one, other] = [neo4jDriver.driver(serverUrl as string), neo4jDriver.driver(serverUrl as string)]
+      try {
+        const [a, b, c] = await Promise.all([one, one, other].map((client) => open({ client, prefix })))
+        expect(a?.engineId).toBe(b?.engineId)
+        expect(a?.engineId).not.toBe(c?.engineId)
+      } finally {
+        await Promise.all([one.close(), other.close()])
+      }
+    })
+
+    it('a caller whose signal fires does not end the connecting of others', async () => {
+      const backend = await open({ prefix })
+      const controller = new AbortController()
+      const connecting = [backend.connect({ signal: controller.signal }), backend.connect()]
+      controller.abort()
+      const [aborted, connected] = await Promise.allSettled(connecting)
+      expect(aborted).toMatchObject({ status: 'rejected', reason: { code: 'ABORTED', operation: 'connect' } })
+      expect(connected?.status).toBe('fulfilled')
+      expect((await backend.probe()).product).toBe('Neo4j')
+      await backend.close()
+      expect((await failureOf(backend.roles.graph.count({ scope, of: 'nodes' }))).retryable).toBe(false)
+    })
+
+    it("what a unit of work's own code throws comes back as it is", async () => {
+      const backend = await open({ prefix })
+      await backend.connect()
+      const mine = new TypeError('mine')
+      const failed = backend.unitOfWork?.({}, async ({ graph }) => {
+        await graph.upsertNodes({ scope, nodes: [node('never')] })
+        throw mine
+      })
+      await expect(failed).rejects.toBe(mine)
+      expect(await backend.roles.graph.getNodes({ scope, keys: [documentKey(scope, 'never')] })).toEqual([])
+      await backend.close()
+    })
+
     it('raw finds the scope by its label', async () => {
       const backend = await open({ prefix })
       await backend.connect()
@@ -254,7 +291,7 @@ describe.skipIf(serverUrl === undefined)(
       { url: 'bolt', encrypted: true, trust: 'TRUST_SYSTEM_CA_SIGNED_CERTIFICATES' },
     ] as const)('without it: refused, with host, port and what to set (%j)', async ({ url, ...options }) => {
       const error = await connect({ ...serverConfig, ...options, url: `${url}://localhost:${front.port}` })
-      expect([error.code, error.outcome]).toEqual(['CONNECTION', 'not-applied'])
+      expect([error.code, error.outcome, error.retryable]).toEqual(['CONNECTION', 'not-applied', false])
       expect(error.message).toContain(`localhost:${front.port}`)
       expect(error.message).toContain('trustedCertificates')
     })

@@ -1,14 +1,12 @@
-import { VeritasError } from '@veritas-db/core/contract'
+import { abortError, type VeritasError } from '@veritas-db/core/contract'
 import neo4jDriver from 'neo4j-driver'
 import { describe, expect, it } from 'vitest'
 import { toVeritasError } from '../src/errors.js'
 
 const native = (message: string, code: string): Error => new neo4jDriver.Neo4jError(message, code, '50N42', '')
-const map = (code: string, message = 'what the server says'): VeritasError => {
-  const error = toVeritasError(native(message, code), 'db.example:7687')
-  if (!VeritasError.is(error)) throw new Error('not mapped')
-  return error
-}
+const call = { target: 'db.example:7687', write: true }
+const map = (code: string, message = 'what the server says'): VeritasError =>
+  toVeritasError(native(message, code), call)
 
 describe('errors of the driver', () => {
   it.each([
@@ -40,8 +38,40 @@ describe('errors of the driver', () => {
       'Failed to connect to server. Caused by: connect ECONNREFUSED 1.2.3.4:7687',
     )
     expect([refused.outcome, refused.message.includes('db.example:7687')]).toEqual(['not-applied', true])
-    const broken = map('ServiceUnavailable', 'Connection was closed by server')
-    expect([broken.code, broken.outcome]).toEqual(['CONNECTION', 'unknown'])
+    const slow = map('ServiceUnavailable', 'Failed to connect to server. Caused by: connect ETIMEDOUT 1.2.3.4:7687')
+    expect([slow.code, slow.outcome, slow.retryable]).toEqual(['CONNECTION', 'not-applied', true])
+    for (const message of [
+      'Connection was closed by server',
+      'Failed to connect to server. Caused by: read ECONNRESET',
+    ]) {
+      const broken = map('ServiceUnavailable', message)
+      expect([broken.code, broken.outcome]).toEqual(['CONNECTION', 'unknown'])
+    }
+  })
+
+  it.each(['DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'])(
+    'a certificate that is not trusted (%s), also behind a routing table that could not be read, says what to set',
+    (code) => {
+      const inner = native(
+        `Failed to connect. Caused by: Server certificate is not trusted. ${'Advice. '.repeat(99)}Socket responded with: ${code}`,
+        'ServiceUnavailable',
+      )
+      const outer = native('Could not perform discovery. No routing servers available.', 'ServiceUnavailable')
+      outer.cause = inner
+      for (const error of [inner, outer].map((each) => toVeritasError(each, call))) {
+        expect([error.code, error.retryable, error.outcome]).toEqual(['CONNECTION', false, 'not-applied'])
+        expect(error.message).toContain('db.example:7687')
+        expect(error.message).toContain('trustedCertificates')
+      }
+    },
+  )
+
+  it('where the signal has fired, that is what went wrong', () => {
+    const signal = AbortSignal.abort()
+    const error = toVeritasError(native('Connection was closed', 'ServiceUnavailable'), { ...call, signal })
+    expect([error.code, error.outcome]).toEqual(['ABORTED', 'unknown'])
+    // Fired before anything was sent: that is known.
+    expect(toVeritasError(abortError(signal), { ...call, signal }).outcome).toBe('not-applied')
   })
 
   it('a commit that failed may have happened; a transaction that failed did not', () => {
@@ -58,11 +88,12 @@ describe('errors of the driver', () => {
       'Neo.ClientError.Statement.SyntaxError',
       "Invalid input 'x'\n\"MATCH (n {p: 'private'})\"\n ^",
     )
-    expect(message).toBe("Invalid input 'x'")
+    expect(message).toBe("Neo4j at db.example:7687 says: Invalid input 'x'.")
   })
 
-  it('other errors stay as they are', () => {
-    const error = new TypeError('mine')
-    expect(toVeritasError(error, 'x:1')).toBe(error)
+  it('what nobody knows is INTERNAL', () => {
+    const mine = new TypeError('mine')
+    const error = toVeritasError(mine, call)
+    expect([error.code, error.outcome, error.cause]).toEqual(['INTERNAL', 'unknown', mine])
   })
 })
