@@ -13,6 +13,7 @@ describe('toVeritasError', () => {
     [system('ENOTFOUND'), 'CONNECTION', 'not-applied', true],
     [system('ECONNRESET'), 'CONNECTION', 'unknown', true],
     [new AggregateError([system('ECONNREFUSED'), system('ECONNREFUSED')]), 'CONNECTION', 'not-applied', true],
+    [system('SELF_SIGNED_CERT_IN_CHAIN'), 'CONNECTION', 'not-applied', false],
     [new native.SocketClosedUnexpectedlyError(), 'CONNECTION', 'unknown', true],
     [new native.ClientClosedError(), 'CONNECTION', 'not-applied', true],
     [new native.ClientOfflineError(), 'CONNECTION', 'not-applied', true],
