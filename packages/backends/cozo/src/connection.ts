@@ -81,11 +81,9 @@ export class Connection {
       throwIfAborted(signal)
       // Not with the caller's signal: others may be waiting for the same attempt.
       await this.#life.open(async () => {
+        this.#dispatcher = this.#config.client ?? (await this.#makePool())
         try {
-          await connectWithin(connecting, async (ending) => {
-            this.#dispatcher = this.#config.client ?? (await this.#makePool())
-            await prepare(ending)
-          })
+          await connectWithin(connecting, prepare)
         } catch (error) {
           await this.#release()
           throw error
