@@ -9,7 +9,6 @@ import {
   type EdgeRecord,
   type EdgeSet,
   type FilterNode,
-  foreignCursor,
   type GraphCapabilities,
   type GraphRole,
   type GraphSchema,
@@ -19,14 +18,17 @@ import {
   type NodeRecord,
   type Page,
   type Path,
+  type Position,
   pageOf,
   type ReadOptions,
   type RecordHead,
   type RecordIssue,
+  readCursor,
   refuseMistakes,
   type ScanOptions,
   type Scope,
   type ScopedOptions,
+  textAt,
   type UpsertMode,
   type Version,
   type WriteResult,
@@ -300,24 +302,24 @@ export class Neo4jGraph implements GraphRole {
   scanNodes(options: ScanOptions & { readonly fields?: 'keys' | 'all' }): Promise<Page<RecordHead> | Page<NodeRecord>> {
     return this.#guard('scanNodes', options, async (): Promise<Page<RecordHead> | Page<NodeRecord>> => {
       const label = this.#label(options.scope)
-      const { cursor = '', limit = 1000, fields = 'all' } = options
+      const { limit = 1000, fields = 'all' } = options
       checkLimit(limit, 'limit')
-      if (!/^([0-9a-f]{32})?$/.test(cursor)) throw foreignCursor()
+      const position = readCursor(options.cursor, 1)
       const filter = filterOn(this.#environment, options.filter)
       const what = fields === 'keys' ? '{ key: n._key, version: n._version }' : nodeMap('n')
       const rows = await this.#access.run(
         {
           text: `MATCH (n:${quote(label)}) WHERE n._key > $cursor AND ${filter.text}
             WITH n ORDER BY n._key LIMIT $limit RETURN ${what} AS node`,
-          parameters: { ...filter.parameters, cursor, limit: integer(limit + 1) },
+          parameters: { ...filter.parameters, cursor: position ? textAt(position, 0) : '', limit: integer(limit + 1) },
         },
         options.signal,
       )
-      const nodes = column(rows, 'node').slice(0, limit)
-      const next = rows.length > limit ? (nodes.at(-1) as RecordHead).key : null
+      const nodes = column(rows, 'node')
+      const place = (node: unknown): Position => [(node as RecordHead).key]
       return fields === 'keys'
-        ? { records: nodes as RecordHead[], cursor: next }
-        : { records: nodes.map(toNode), cursor: next }
+        ? pageOf(nodes, limit, place, (node) => node as RecordHead)
+        : pageOf(nodes, limit, place, toNode)
     })
   }
 

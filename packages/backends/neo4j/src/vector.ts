@@ -10,20 +10,23 @@ import {
   checkVectorQuery,
   type DeleteResult,
   type FilterNode,
-  foreignCursor,
   issuesOf,
   type Key,
   type Metadata,
   type Outcome,
   type Page,
+  type Position,
+  pageOf,
   type ReadOptions,
   type RecordHead,
   type RecordIssue,
+  readCursor,
   refuseMistakes,
   type ScanOptions,
   type ScopedOptions,
   STALE,
   type TextQuery,
+  textAt,
   type UpsertMode,
   uniqueBatch,
   type VectorCapabilities,
@@ -37,7 +40,7 @@ import {
 import { inBatches } from './batches.js'
 import { checkDirection, checkVectorRecord } from './check.js'
 import type { Collection, Collections } from './collections.js'
-import type { Access } from './connection.js'
+import type { Access, Row } from './connection.js'
 import { integer, lock, quote, type Statement, toNumber } from './cypher.js'
 import { common, type Environment, filterOn, textQuery } from './environment.js'
 import { backendName, type Guard, guardFor, isMissingIndex, refuse } from './errors.js'
@@ -214,24 +217,22 @@ export class Neo4jVectors implements VectorRole {
   scan(options: ScanOptions & { readonly fields?: 'keys' | 'all' }): Promise<Page<RecordHead> | Page<VectorRecord>> {
     return this.#guard('scan', options, async (): Promise<Page<RecordHead> | Page<VectorRecord>> => {
       const { label } = await this.#collections.get(this.#access, options.scope, options.signal)
-      const { cursor = '', limit = 1000, fields = 'all' } = options
+      const { limit = 1000, fields = 'all' } = options
       checkLimit(limit, 'limit')
-      if (!/^([0-9a-f]{32}\.[0-9a-f]{8})?$/.test(cursor)) throw foreignCursor()
+      const position = readCursor(options.cursor, 1)
       const filter = filterOn(this.#environment, options.filter)
       const include = fields === 'keys' ? {} : { metadata: true, text: true, vector: true }
       const rows = await this.#access.run(
         {
           text: `MATCH (n:${quote(label)}) WHERE n._id > $cursor AND ${filter.text}
             WITH n ORDER BY n._id LIMIT $limit RETURN ${returned(include)}`,
-          parameters: { ...filter.parameters, cursor, limit: integer(limit + 1) },
+          parameters: { ...filter.parameters, cursor: position ? textAt(position, 0) : '', limit: integer(limit + 1) },
         },
         options.signal,
       )
       await this.#verify(options, rows.length)
-      const page = rows.slice(0, limit)
-      const next = rows.length > limit ? (page.at(-1)?.get('id') as string) : null
-      if (fields === 'all') return { records: page.map(toRecord), cursor: next }
-      return { records: page.map(toHead), cursor: next }
+      const place = (row: Row): Position => [row.get('id') as string]
+      return fields === 'all' ? pageOf(rows, limit, place, toRecord) : pageOf(rows, limit, place, toHead)
     })
   }
 

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { inspect } from 'node:util'
 import {
   failureOf,
   runProgram,
@@ -50,8 +51,10 @@ describe('the configuration', () => {
   })
 
   it('shows no secret', async () => {
-    const config = await validateConfig(neo4j.config, { username: 'neo4j', password: 'hunter22' }, 'neo4j')
-    expect(JSON.stringify(config)).not.toContain('hunter22')
+    for (const options of [{ username: 'neo4j', password: 'hunter22' }, { bearerToken: 'hunter22' }]) {
+      const config = await validateConfig(neo4j.config, options, 'neo4j')
+      expect(JSON.stringify(config) + inspect(config, { depth: null, showHidden: true })).not.toContain('hunter22')
+    }
   })
 })
 
