@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import {
   type CollectionDefinition,
   type CollectionInfo,
-  checkScope,
   type FieldType,
   type Metric,
   physicalName,
   type Scope,
+  scopeKey,
   throwIfAborted,
   VeritasError,
 } from '@veritas-db/core/contract'
@@ -185,10 +185,7 @@ export class Collections {
   }
 
   #nameOf(scope: Scope): string {
-    checkScope(scope)
-    const { tenant, collection, incarnation = 0 } = scope
-    // Names hold no colon.
-    const text = `${tenant === undefined ? '' : `${tenant}:`}${collection}:${incarnation}`
+    const text = scopeKey(scope)
     const before = this.#names.get(text)
     if (before !== undefined) return before
     const name = physicalName(this.#prefix, scope)

@@ -108,7 +108,3 @@ export const toFound = (id: string, values: Values, include: Include): Found | u
     ...(include.vector && Buffer.isBuffer(vector) && { vector: vectorOf(vector) }),
   }
 }
-
-/** Best first; equal ones in order of key. */
-export const bestFirst = (matches: VectorMatch[]): VectorMatch[] =>
-  matches.sort((a, b) => b.score - a.score || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.ordinal - b.ordinal))

@@ -3,9 +3,10 @@ import {
   type CallOptions,
   type CollectionDefinition,
   type CollectionInfo,
-  checkDimensions,
+  checkCollection,
   checkLimit,
-  checkVector,
+  checkUpsertMode,
+  checkVectorQuery,
   type DeleteResult,
   type FilterNode,
   foreignCursor,
@@ -25,12 +26,12 @@ import {
   type VectorRole,
   type WriteResult,
 } from '@veritas-db/core/contract'
-import { checkLength, checkPatch, checkRecord, MAX_TOP_K } from './check.js'
+import { checkLength, checkPatch, checkRecord } from './check.js'
 import { Collections, type Known } from './collections.js'
 import type { RedisConfig } from './config.js'
 import type { Connection, Session } from './connection.js'
 import type { Engine } from './engine.js'
-import { backendName, refuse } from './errors.js'
+import { backendName } from './errors.js'
 import { EVERYTHING, type Found } from './records.js'
 import { RediSearch } from './redisearch/engine.js'
 import { Store } from './store.js'
@@ -86,9 +87,7 @@ export class RedisVector implements VectorRole {
   async ensureCollection(options: ScopedOptions & CollectionDefinition): Promise<void> {
     const { scope, signal: _, ...definition } = options
     await this.#call('ensureCollection', options, true, async (session) => {
-      const { metrics, maxDimensions } = this.capabilities
-      if (!metrics.includes(definition.metric)) throw refuse(`the metric ${String(definition.metric)}`)
-      checkDimensions(definition.dimensions, maxDimensions)
+      checkCollection(definition, this.capabilities, backendName)
       await this.#collections.ensure(session, this.#engine, scope, definition)
     })
   }
@@ -104,7 +103,7 @@ export class RedisVector implements VectorRole {
   async upsert(options: Parameters<VectorRole['upsert']>[0]): Promise<WriteResult> {
     const { records, mode = 'replace' } = options
     return this.#on('upsert', options, true, async (known, session) => {
-      if (!this.capabilities.upsertModes.includes(mode)) throw refuse(`upsert with mode ${String(mode)}`)
+      checkUpsertMode(mode, this.capabilities, backendName, 'vector')
       const engine = this.#engine
       // Checked and encoded before anything is waited for: nobody can change a record in between.
       const ready = prepareRecords(records, (record) => ({
@@ -140,10 +139,8 @@ export class RedisVector implements VectorRole {
   async query(options: Parameters<VectorRole['query']>[0]): Promise<readonly VectorMatch[]> {
     const { vector, topK, filter, include = {}, exact = false } = options
     return this.#on('query', options, false, async (known, session) => {
-      const { dimensions, metric } = known.definition
-      checkVector(vector, dimensions, 'vector')
-      if (metric === 'cosine') checkLength(vector)
-      checkLimit(topK, 'topK', MAX_TOP_K, 1)
+      checkVectorQuery({ vector, topK, exact }, known.definition, this.capabilities, backendName)
+      if (known.definition.metric === 'cosine') checkLength(vector)
       this.#assertPushable(filter)
       const question = { vector, topK, filter, include, exact }
       return this.#orMissing(session, known, await this.#engine.query(session, known, question))

@@ -1,4 +1,5 @@
 import {
+  bestFirst,
   type FilterNode,
   type Metric,
   type VectorCapabilities,
@@ -15,7 +16,6 @@ import { isNoEngine, isNoIndex } from '../errors.js'
 import type { Compiled } from '../filter.js'
 import { indexOf, type Place, recordPrefix } from '../keys.js'
 import {
-  bestFirst,
   type Entry,
   FIELDS,
   fieldsOf,
@@ -229,7 +229,7 @@ const toMatches = (hits: readonly Hit[], include: Include, score: (hit: Hit) => 
     const found = toFound(hit.id, hit.values, include)
     if (found) matches.push({ ...found, score: score(hit) })
   }
-  return bestFirst(matches)
+  return matches.sort(bestFirst)
 }
 
 /** RediSearch's distance as a similarity: it gives 1 - cosine, 1 - inner product, and the square of the Euclidean distance. */

@@ -1,4 +1,5 @@
 import {
+  bestFirst,
   evaluateFilter,
   type FilterNode,
   type VectorCapabilities,
@@ -12,17 +13,7 @@ import type { Reply, Session } from '../connection.js'
 import { type Algorithm, commonCapabilities, type Engine, type Question } from '../engine.js'
 import { refuse } from '../errors.js'
 import { type Place, vectorSetOf } from '../keys.js'
-import {
-  bestFirst,
-  type Entry,
-  FIELDS,
-  type Found,
-  type Include,
-  type Patch,
-  toEntry,
-  toPatch,
-  vectorBytes,
-} from '../records.js'
+import { type Entry, FIELDS, type Found, type Include, type Patch, toEntry, toPatch, vectorBytes } from '../records.js'
 import { vectorSetScripts } from '../scripts.js'
 import { statementsOf } from '../statements.js'
 import type { Store } from '../store.js'
@@ -137,7 +128,7 @@ export class VectorSets implements Engine {
     const matches: VectorMatch[] = []
     const found = await this.#store.byIds(session, known, [...scores.keys()], include)
     for (const [id, record] of found) matches.push({ ...record, score: scores.get(id) ?? 0 })
-    return bestFirst(matches)
+    return matches.sort(bestFirst)
   }
 
   async searchText(): Promise<VectorMatch[]> {
