@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from 'node:tls'
 import { NAME_PATTERN, type Secret, secret } from '@veritas-db/core/contract'
 import type { RedisClientType } from 'redis'
 import { z } from 'zod'
@@ -6,6 +5,20 @@ import { z } from 'zod'
 /** What is needed of a client that is injected: any client of `redis` 5 or 6 made by `createClient`. */
 export type InjectedClient = Pick<RedisClientType, 'sendCommand' | 'isReady'> & {
   readonly options?: { readonly RESP?: number | undefined } | undefined
+}
+
+/** TLS of a connection, as Node's `tls.connect` takes it. */
+export interface RedisTls {
+  /** The certificates of the authorities that are trusted, in place of Node's. */
+  readonly ca?: string | undefined
+  /** The client's own certificate. */
+  readonly cert?: string | undefined
+  /** The key of `cert`. */
+  readonly key?: Secret | undefined
+  /** Whether a server's certificate must be good. Default true. */
+  readonly rejectUnauthorized?: boolean | undefined
+  /** The name that the server's certificate must be for, where it is not that of `url`. */
+  readonly servername?: string | undefined
 }
 
 /** The options as users write them. */
@@ -18,8 +31,8 @@ export interface RedisConfigInput {
   readonly password?: string | undefined
   /** The database's number, in place of the one in `url`. Vectors need 0: RediSearch indexes no other. Default 0. */
   readonly database?: number | undefined
-  /** TLS: true, or options of `tls.connect` such as `ca`, `cert`, `key`, `servername`. Default: as the URL's protocol says. */
-  readonly tls?: boolean | ConnectionOptions | undefined
+  /** Whether to speak TLS, or with what; certificates and key as PEM texts. Default: as the URL's protocol says. */
+  readonly tls?: boolean | (Omit<RedisTls, 'key'> & { readonly key?: string | undefined }) | undefined
   /** A connected client of the package `redis`, made with `RESP: 2`, in place of the options above. It is not closed. */
   readonly client?: InjectedClient | undefined
   /** How long connecting may take, in milliseconds. Default: the manager's time for one call. */
@@ -53,7 +66,7 @@ export interface RedisConfig extends Pick<RedisConfigInput, 'client' | 'connectT
   readonly port: number
   readonly database: number
   readonly password?: Secret | undefined
-  readonly tls: false | ConnectionOptions
+  readonly tls: false | RedisTls
   readonly poolSize: number
   readonly prefix: string
   readonly index: 'auto' | 'flat' | 'hnsw' | 'vectorset'
@@ -95,7 +108,16 @@ export const redisConfig: z.ZodType<RedisConfig, RedisConfigInput | undefined> =
     password: z.string().min(1).optional(),
     database: z.number().int().min(0).optional(),
     tls: z
-      .union([z.boolean(), z.custom<ConnectionOptions>((value) => typeof value === 'object' && value !== null)])
+      .union([
+        z.boolean(),
+        z.strictObject({
+          ca: z.string().min(1).optional(),
+          cert: z.string().min(1).optional(),
+          key: z.string().min(1).transform(secret).optional(),
+          rejectUnauthorized: z.boolean().optional(),
+          servername: z.string().min(1).optional(),
+        }),
+      ])
       .optional(),
     client: z.custom<InjectedClient>(isClient, { error: 'needs a client of the package redis' }).optional(),
     connectTimeoutMs: positive.optional(),

@@ -1,6 +1,8 @@
 import {
   type CallOptions,
-  CallsUnderWay,
+  clientNumber,
+  connectWithin,
+  Lifecycle,
   type ProbeResult,
   type RoleName,
   throwIfAborted,
@@ -25,14 +27,6 @@ const BYTES = { 36: Buffer } as const
 /** Time is limited by the manager's signals; the client's own limit, a signal for each command, takes a fifth of a read's time. */
 const OURS = { timeout: 0 } as const
 const OURS_IN_BYTES = { ...OURS, typeMapping: BYTES } as const
-
-const injected = new WeakMap<object, number>()
-let injectedCount = 0
-const numberOf = (client: object): number => {
-  const number = injected.get(client) ?? ++injectedCount
-  injected.set(client, number)
-  return number
-}
 
 /** What a call says of itself, for its errors. */
 export interface Call extends CallOptions {
@@ -107,11 +101,9 @@ export class Connection {
   readonly #config: RedisConfig
   readonly #target: string
   readonly #connectTimeoutMs: number
-  readonly #running = new CallsUnderWay()
+  readonly #life = new Lifecycle('Redis')
   readonly #clients: (OwnClient | undefined)[]
   readonly #opening = new Map<number, Promise<OwnClient>>()
-  #connected = false
-  #closing: Promise<void> | undefined
   #turn = 0
 
   constructor(config: RedisConfig, queryTimeoutMs: number) {
@@ -122,30 +114,43 @@ export class Connection {
     this.#connectTimeoutMs = config.connectTimeoutMs ?? queryTimeoutMs
     this.#clients = Array.from({ length: config.poolSize })
     this.queryTimeoutMs = queryTimeoutMs
-    this.engineId = client ? `redis:injected:${numberOf(client)}` : `redis:${target}/${database}`
+    this.engineId = client ? `redis:injected:${clientNumber(client)}` : `redis:${target}/${database}`
   }
 
-  async connect(options: CallOptions = {}): Promise<void> {
-    const { signal } = options
-    throwIfAborted(signal)
-    if (this.#closing) throw closedError()
+  /** Opens the first connection and lets `prepare` ask the server, once for all callers; after a failure the next one tries again. */
+  async connect(prepare: (session: Session) => Promise<void>, { signal }: CallOptions = {}): Promise<void> {
+    try {
+      throwIfAborted(signal)
+      await this.#life.open(() => this.#begin(prepare), signal)
+    } catch (error) {
+      throw toVeritasError(error, { operation: 'connect', target: this.#target, signal })
+    }
+  }
+
+  async #begin(prepare: (session: Session) => Promise<void>): Promise<void> {
     if (this.#config.client) {
       const { options: made } = this.#config.client
       if (made && made.RESP !== 2)
         throw new VeritasError({
           code: 'CONFIGURATION',
-          backend: 'redis',
           message: 'The injected client speaks RESP 3: make it with createClient({ RESP: 2 }).',
         })
     }
-    const first = !this.#connected
-    this.#connected = true
     try {
-      await this.run({ operation: 'connect', ...(signal && { signal }) }, (session) => session.send(['PING']))
+      // Not with a caller's signal: others may be waiting for the same attempt.
+      await this.#within(async (limit) => {
+        const session = new Session(this.#config.client ?? (await this.#client(limit)), limit)
+        await session.send(['PING'])
+        await prepare(session)
+      })
     } catch (error) {
-      if (first) this.#connected = false
+      this.#release()
       throw error
     }
+  }
+
+  #within<T>(work: (limit: AbortSignal) => Promise<T>): Promise<T> {
+    return connectWithin({ product: 'Redis', target: this.#target, timeoutMs: this.#connectTimeoutMs }, work)
   }
 
   async probe(options: CallOptions = {}): Promise<ProbeResult> {
@@ -156,42 +161,36 @@ export class Connection {
 
   /** Waits for what is under way, then closes the connections of our own. */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
+    return this.#life.close(async () => {
+      await Promise.allSettled(this.#opening.values())
+      this.#release()
+    })
   }
 
-  async #close(): Promise<void> {
-    await this.#running.ended()
-    await Promise.allSettled(this.#opening.values())
-    for (const client of this.#clients) {
-      if (client?.isReady) await client.close()
-      else if (client?.isOpen) client.destroy()
-    }
+  /** Ends connections at once: calls have ended, and what an aborted one has left behind might never be answered. */
+  #release(): void {
+    for (const client of this.#clients) if (client?.isOpen) client.destroy()
     this.#clients.fill(undefined)
   }
 
   /** Runs one call, which `close` waits for, and explains its errors. */
-  run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#running.add(this.#run(call, work))
-  }
-
-  async #run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
+  async run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
     const { signal } = call
-    let session: Session | undefined
+    const begun: { session?: Session } = {}
     try {
       throwIfAborted(signal)
-      if (this.#closing) throw closedError()
-      if (!this.#connected)
-        throw new VeritasError({ code: 'CONNECTION', message: 'Redis is not connected: call connect() first.' })
-      session = new Session(this.#config.client ?? (await this.#client(signal)), signal)
-      return await work(session)
+      return await this.#life.run(async () => {
+        const session = new Session(this.#config.client ?? (await this.#client(signal)), signal)
+        begun.session = session
+        return work(session)
+      })
     } catch (error) {
       throw toVeritasError(error, {
         ...call,
         // Until there is a session, nothing was sent.
-        write: (call.write ?? false) && session !== undefined,
+        write: (call.write ?? false) && begun.session !== undefined,
         target: this.#target,
-        changed: session?.changed ?? false,
+        changed: begun.session?.changed ?? false,
       })
     }
   }
@@ -219,10 +218,16 @@ export class Connection {
   async #open(): Promise<OwnClient> {
     const { host, port, tls, username, password, database } = this.#config
     const { createClient } = await import('redis')
-    const common = { connectTimeout: this.#connectTimeoutMs, reconnectStrategy: false as const, host, port }
+    const common = {
+      // After our own limit: it ends a socket that `destroy` does not know yet.
+      connectTimeout: this.#connectTimeoutMs + 100,
+      reconnectStrategy: false as const,
+      host,
+      port,
+    }
     const client = createClient({
       RESP: 2,
-      socket: tls ? { ...tls, ...common, tls: true } : common,
+      socket: tls ? { ...tls, key: tls.key?.reveal(), ...common, tls: true } : common,
       database,
       // Without a connection a command fails at once: the manager decides whether to try again.
       disableOfflineQueue: true,
@@ -232,29 +237,15 @@ export class Connection {
     })
     // Calls are told of what breaks; without a listener the process would end.
     client.on('error', () => undefined)
-    const limit = setTimeout(() => {
-      if (client.isOpen) client.destroy()
-    }, this.#connectTimeoutMs)
-    const start = performance.now()
     try {
-      await client.connect()
+      await this.#within(() => client.connect())
       return client as OwnClient
     } catch (error) {
       if (client.isOpen) client.destroy()
-      if (performance.now() - start < this.#connectTimeoutMs - 5) throw error
-      throw new VeritasError({
-        code: 'CONNECTION',
-        message: `Redis at ${this.#target} did not answer within ${this.#connectTimeoutMs} ms.`,
-        cause: error,
-      })
-    } finally {
-      clearTimeout(limit)
+      throw error
     }
   }
 }
 
 /** Left as it is: what explains the errors of a call knows whether it may have changed something. */
 const reasonOf = (signal: AbortSignal): unknown => signal.reason
-
-const closedError = (): VeritasError =>
-  new VeritasError({ code: 'CONNECTION', message: 'The connection to Redis has been closed.', retryable: false })

@@ -4,7 +4,7 @@ import { type RedisConfig, type RedisConfigInput, redisConfig } from './config.j
 import { Connection } from './connection.js'
 import { RedisVector } from './vector.js'
 
-export type { InjectedClient, RedisConfig, RedisConfigInput } from './config.js'
+export type { InjectedClient, RedisConfig, RedisConfigInput, RedisTls } from './config.js'
 
 /** Redis as a vector store, by RediSearch (then with full text) or by its own vector sets, and a cache that processes share. */
 export const redis: Plugin<RedisConfigInput | undefined, RedisConfig, 'vector'> = definePlugin({
@@ -20,10 +20,7 @@ export const redis: Plugin<RedisConfigInput | undefined, RedisConfig, 'vector'> 
       engineId: connection.engineId,
       roles: { vector },
       services: { cache: new RedisCache(connection, config.prefix) },
-      async connect(options) {
-        await connection.connect(options)
-        await vector.settle(options)
-      },
+      connect: (options) => connection.connect((session) => vector.settle(session), options),
       probe: (options) => connection.probe(options),
       close: () => connection.close(),
     }

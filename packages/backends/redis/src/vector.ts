@@ -66,14 +66,11 @@ export class RedisVector implements VectorRole {
   }
 
   /** Chooses what finds records by what the server has, where that is left to us. */
-  async settle(options: CallOptions = {}): Promise<void> {
+  async settle(session: Session): Promise<void> {
     if (this.#settled) return
-    await this.#call('connect', options, false, async (session) => {
-      const [searches, sets] = await session.knows(['FT.SEARCH', 'VSIM'])
-      if (this.#settled) return
-      if (sets && !searches) this.#engine = this.#makeEngine('vectorset')
-      this.#settled = true
-    })
+    const [searches, sets] = await session.knows(['FT.SEARCH', 'VSIM'])
+    if (sets && !searches) this.#engine = this.#makeEngine('vectorset')
+    this.#settled = true
   }
 
   get capabilities(): VectorCapabilities {

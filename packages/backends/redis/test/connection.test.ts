@@ -54,6 +54,31 @@ describe('a server that cannot be reached', () => {
     await backend.close()
   })
 
+  it('a caller who no longer waits does not end the connecting of others', async () => {
+    const backend = await make({
+      url: await fakeServer((text) => (text.includes('COMMAND') ? undefined : '+OK\r\n')),
+      connectTimeoutMs: 300,
+    })
+    const controller = new AbortController()
+    const impatient = failureOf(backend.connect({ signal: controller.signal }))
+    const patient = failureOf(backend.connect())
+    controller.abort()
+    expect(await impatient).toMatchObject({ code: 'ABORTED' })
+    expect((await patient).message).toMatch(/did not answer within 300 ms/)
+    await backend.close()
+  })
+
+  it('close does not wait for the answer to a call that was aborted', async () => {
+    const backend = await make({
+      url: await fakeServer((text) => (text.includes('HVALS') ? undefined : '+OK\r\n')),
+      index: 'flat',
+    })
+    await backend.connect()
+    const signal = AbortSignal.timeout(50)
+    expect(await failureOf(backend.roles.vector.listCollections({ signal }))).toMatchObject({ outcome: 'not-applied' })
+    await backend.close()
+  }, 2000)
+
   it('says so of every call before connect', async () => {
     const backend = await make({})
     expect(await failureOf(backend.roles.vector.listCollections())).toMatchObject({ code: 'CONNECTION' })
@@ -102,6 +127,23 @@ describe('configuration', () => {
     expect(config).toMatchObject({ host: '::1', port: 7000, database: 3, username: 'a@b', tls: {} })
     expect(config.password?.reveal()).toBe('c/d')
     expect(redis.create(config, context).engineId).toBe('redis:[::1]:7000/3')
+  })
+
+  it('shows the key of a certificate nowhere, and refuses options of TLS that it does not know', async () => {
+    const config = await validateConfig(redis.config, { tls: { ca: 'c', key: 'private-key' } }, 'redis')
+    expect(config.tls ? config.tls.key?.reveal() : config.tls).toBe('private-key')
+    expect(`${JSON.stringify(config)}${inspect(config, { depth: 9 })}`).not.toContain('private-key')
+    const wrong = { tls: { kye: 'private-key' } } as RedisConfigInput
+    const error = await failureOf(make(wrong))
+    expect(error).toMatchObject({ code: 'CONFIGURATION' })
+    expect(error.message).not.toContain('private-key')
+  })
+
+  it('two injected clients are two engines', async () => {
+    const [one, two] = [createClient({ RESP: 2 }), createClient({ RESP: 2 })]
+    const id = async (client: typeof one): Promise<string> => (await make({ client })).engineId
+    expect(await id(one)).toBe(await id(one))
+    expect(await id(one)).not.toBe(await id(two))
   })
 
   it('refuses a client that speaks RESP 3', async () => {
