@@ -32,6 +32,8 @@ export interface Abilities {
 /** A way to the database: the connection itself, or one transaction on it. */
 export interface Access {
   readonly db: Db
+  /** Hosts with ports, for messages. */
+  readonly hosts: string
   readonly transactional: boolean
   readonly abilities: Abilities
   /** Collections in which the last large batch met nothing that was there: the next is inserted without looking first. */
@@ -70,6 +72,10 @@ export class Transaction implements Access {
     this.#maxTimeMS = maxTimeMS
   }
 
+  get hosts(): string {
+    return this.#connection.hosts
+  }
+
   get abilities(): Abilities {
     return this.#connection.abilities
   }
@@ -86,7 +92,7 @@ export class Transaction implements Access {
       return await work()
     } catch (error) {
       // What a transaction has written so far is rolled back with it.
-      throw toVeritasError(error, { role, operation, hosts: this.#connection.hosts })
+      throw toVeritasError(error, { role, operation, target: this.hosts })
     }
   }
 

@@ -3,6 +3,9 @@ import {
   type CallOptions,
   CallsUnderWay,
   checkScope,
+  clientNumber,
+  type FailedCall,
+  Lifecycle,
   type ProbeResult,
   type RoleName,
   type Scope,
@@ -13,7 +16,7 @@ import {
 import type { Db, MongoClient } from 'mongodb'
 import { type Abilities, type Access, type ReadSettings, Transaction, type WriteSettings } from './access.js'
 import type { MongoConfig } from './config.js'
-import { type ErrorContext, isNative, toVeritasError } from './errors.js'
+import { isNative, productName, toVeritasError } from './errors.js'
 import {
   clientOptions,
   describeProduct,
@@ -53,13 +56,13 @@ export class Connection implements Access {
   readonly #poolSize: number
   readonly #queryTimeoutMs: number
   readonly #vectors: boolean
-  readonly #running = new CallsUnderWay()
+  readonly #life = new Lifecycle(productName)
+  /** Commands, which go on where their caller no longer waits for them. */
+  readonly #commands = new CallsUnderWay()
   #client: MongoClient | undefined
   #db: Db | undefined
   #abilities: Abilities = { transactions: false, text: false }
   #product: ProbeResult = { product: 'MongoDB', version: 'unknown' }
-  #opening: Promise<void> | undefined
-  #closing: Promise<void> | undefined
 
   /** @param vectors whether vectors are to be searched, which not every server does */
   constructor(config: MongoConfig, poolSize: number, queryTimeoutMs: number, vectors: boolean) {
@@ -74,7 +77,8 @@ export class Connection implements Access {
           .sort()
           .join(',')
       : hostsOf(config.url.reveal())
-    this.engineId = `mongodb://${this.hosts}/${config.database}`
+    const address = `mongodb://${this.hosts}/${config.database}`
+    this.engineId = client ? `${address}#client-${clientNumber(client)}` : address
   }
 
   get abilities(): Abilities {
@@ -91,18 +95,17 @@ export class Connection implements Access {
 
   get db(): Db {
     if (this.#db) return this.#db
-    throw new VeritasError({ code: 'CONNECTION', message: 'MongoDB is not connected: call connect() first.' })
+    throw new Error('There is no database before the connection is open.')
   }
 
-  /** Opens the client, once for all that ask. */
+  /** Opens the client, once for all that ask: a signal ends the waiting of its own caller alone. */
   async connect(signal?: AbortSignal): Promise<void> {
-    throwIfAborted(signal)
-    if (this.#closing) throw closedError()
-    this.#opening ??= this.#open().catch((error: unknown) => {
-      this.#opening = undefined
+    try {
+      throwIfAborted(signal)
+      await this.#life.open(() => this.#open(), signal)
+    } catch (error) {
       throw this.#describe(error, { operation: 'connect' })
-    })
-    return untilAborted(this.#opening, signal)
+    }
   }
 
   async #open(): Promise<void> {
@@ -150,7 +153,7 @@ export class Connection implements Access {
   async probe(signal?: AbortSignal): Promise<ProbeResult> {
     try {
       throwIfAborted(signal)
-      await this.#track(() =>
+      await this.#life.run(() =>
         this.read(signal, (settings) =>
           this.db.command({ ping: 1, maxTimeMS: settings.maxTimeMS }, signal ? { signal } : {}),
         ),
@@ -161,19 +164,15 @@ export class Connection implements Access {
     }
   }
 
+  /** Waits for calls and commands under way, then closes the client where it is ours. */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    // Whoever called has the error of what fails.
-    await Promise.allSettled([this.#opening])
-    await this.#running.ended()
-    const client = this.#client
-    this.#client = undefined
-    this.#db = undefined
-    if (client && !this.#config.client) await client.close()
+    return this.#life.close(async () => {
+      await this.#commands.ended()
+      const client = this.#client
+      this.#client = undefined
+      this.#db = undefined
+      if (client && !this.#config.client) await client.close()
+    })
   }
 
   async call<T>(
@@ -185,7 +184,7 @@ export class Connection implements Access {
     try {
       throwIfAborted(options.signal)
       if ('scope' in options) checkScope(options.scope as Scope)
-      return await this.#track(work)
+      return await this.#life.run(work)
     } catch (error) {
       throw this.#describe(error, { role, operation, write: !reads.has(operation) })
     }
@@ -195,19 +194,19 @@ export class Connection implements Access {
     throwIfAborted(signal)
     // The driver ends a read itself where it can; where it cannot, the wait for it ends.
     const promise = work({ maxTimeMS: this.#queryTimeoutMs, ...(signal && { signal }) })
-    return untilAborted(this.#running.add(promise), signal)
+    return untilAborted(this.#commands.add(promise), signal)
   }
 
   async write<T>(signal: AbortSignal | undefined, work: (settings: WriteSettings) => Promise<T>): Promise<T> {
     throwIfAborted(signal)
     // The work goes on, and `close` waits for it: it may be done all the same.
-    return untilAborted(this.#running.add(work({})), signal, (fired) => abortError(fired, { outcome: 'unknown' }))
+    return untilAborted(this.#commands.add(work({})), signal, (fired) => abortError(fired, { outcome: 'unknown' }))
   }
 
   /** One transaction around `work`, whose reads and writes go through the access it is given. */
   async transact<T>(signal: AbortSignal | undefined, work: (access: Access) => Promise<T>): Promise<T> {
     throwIfAborted(signal)
-    return this.#track(async () => {
+    return this.#life.run(async () => {
       const { db } = this
       const session = (this.#client as MongoClient).startSession()
       const transaction = new Transaction(this, db, session, this.#queryTimeoutMs)
@@ -238,14 +237,8 @@ export class Connection implements Access {
     })
   }
 
-  /** Lets `close` wait for a call. */
-  #track<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closing) return Promise.reject(closedError())
-    return this.#running.add(work())
-  }
-
-  #describe(error: unknown, context: ErrorContext): VeritasError {
-    const described = toVeritasError(error, { hosts: this.hosts, ...context })
+  #describe(error: unknown, call: Omit<FailedCall, 'target'>): VeritasError {
+    const described = toVeritasError(error, { ...call, target: this.hosts })
     const clean = this.#hide(described.message)
     return clean === described.message ? described : VeritasError.from(described, {}, clean)
   }
@@ -266,6 +259,3 @@ const decodeText = (text: string): string => {
     return text
   }
 }
-
-const closedError = (): VeritasError =>
-  new VeritasError({ code: 'CONNECTION', message: 'The connection to MongoDB has been closed.', retryable: false })

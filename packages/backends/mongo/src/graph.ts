@@ -1,6 +1,7 @@
 import {
   checkLimit,
   checkName,
+  checkUpsertMode,
   type EdgeRecord,
   type GraphCapabilities,
   type GraphRole,
@@ -24,7 +25,7 @@ import type { Collection, Document, Filter } from 'mongodb'
 import type { Access } from './access.js'
 import type { Catalog, Space } from './catalog.js'
 import { checkEdge, checkNode } from './checks.js'
-import { missing, refuse } from './errors.js'
+import { backendName, missing, refuse } from './errors.js'
 import { fieldAt } from './filter.js'
 import { replaceEdges } from './graph/edge-sets.js'
 import { deleteEdges, upsertEdges } from './graph/edges.js'
@@ -117,8 +118,9 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
 
     upsertNodes: (options) =>
       call('upsertNodes', options, async () => {
-        const { space } = await graphOf(options)
         const { signal, nodes, mode = 'replace' } = options
+        checkUpsertMode(mode, documentCapabilities, backendName, 'graph')
+        const { space } = await graphOf(options)
         refuseMistakes(nodes, checkNode)
         const collection = access.db.collection<Stored>(space._id)
         return { outcomes: await writeDocuments(access, signal, collection, nodes.map(toWrite), mode) }
@@ -126,8 +128,9 @@ export const createGraphRole = (access: Access, catalog: Catalog): GraphRole => 
 
     upsertEdges: (options) =>
       call('upsertEdges', options, async () => {
-        const { nodes } = await graphOf(options)
         const { signal, edges, mode = 'replace' } = options
+        checkUpsertMode(mode, documentCapabilities, backendName, 'graph')
+        const { nodes } = await graphOf(options)
         return { outcomes: await upsertEdges(access, signal, nodes, edges, mode) }
       }),
 

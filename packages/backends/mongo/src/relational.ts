@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import {
   checkLimit,
   checkName,
+  checkUpsertMode,
   type FilterNode,
   invalid,
   isMatchAll,
@@ -28,7 +29,7 @@ import type { Collection, Document, Filter, Sort } from 'mongodb'
 import type { Access } from './access.js'
 import type { Catalog, Space, WantedIndex } from './catalog.js'
 import { checkRow } from './checks.js'
-import { missing, refuse } from './errors.js'
+import { backendName, missing, refuse } from './errors.js'
 import { allOf, compileFilter, type Field, fieldAt, type Query } from './filter.js'
 import { documentsAtOnce, inOneAnswer, keysAtOnce, oneOf, splitEvery } from './lists.js'
 import { keyAfter } from './pages.js'
@@ -186,6 +187,7 @@ export const createRelationalRole = (
     upsert: (options) =>
       access.call('relational', 'upsert', options, async () => {
         const { signal, records, mode = 'replace' } = options
+        checkUpsertMode(mode, documentCapabilities, backendName, 'relational')
         const known = (space: Space): boolean =>
           records.every((r) => Object.keys(r.values ?? {}).every((column) => Object.hasOwn(space.columns, column)))
         const { space } = await tableWith(options, known)

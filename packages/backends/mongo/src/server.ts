@@ -1,7 +1,7 @@
 import { type ProbeResult, VeritasError } from '@veritas-db/core/contract'
 import type { Db, MongoClient, MongoClientOptions } from 'mongodb'
 import type { MongoConfig } from './config.js'
-import { codeOf, toVeritasError } from './errors.js'
+import { codeOf, meaningOf } from './errors.js'
 
 /** The hosts of a connection string, without user and password. */
 export const hostsOf = (url: string): string => {
@@ -116,4 +116,5 @@ const indexNotFound = 27
 
 /** Whether the server could not be asked at all. */
 const isUnavailable = (error: unknown): boolean =>
-  ['CONNECTION', 'TIMEOUT', 'UNAVAILABLE', 'AUTHENTICATION'].includes(toVeritasError(error).code)
+  error instanceof Error &&
+  ['CONNECTION', 'TIMEOUT', 'UNAVAILABLE', 'AUTHENTICATION'].includes(meaningOf(error)?.code ?? '')

@@ -158,16 +158,19 @@ const writeBatch = async (
     waiting = []
     for (const [at, i] of sent.entries()) {
       const failure = errors.get(at)
-      if (failure && failure.code !== duplicateKey) outcomes[i] = failed(failure.error)
+      if (failure && failure.code !== duplicateKey) outcomes[i] = failed(failure.error, access)
       else if (mode === 'ifAbsent') outcomes[i] = !failure && (known || inserted.has(at)) ? APPLIED : STALE
       else if (failure && round < mostRounds) waiting.push(i)
-      else if (failure) outcomes[i] = failed(contention())
+      else if (failure) outcomes[i] = failed(contention(), access)
     }
   }
   return outcomes
 }
 
-export const failed = (error: unknown): Outcome => ({ status: 'failed', error: toVeritasError(error) })
+export const failed = (error: unknown, { hosts }: Pick<Access, 'hosts'>): Outcome => ({
+  status: 'failed',
+  error: toVeritasError(error, { target: hosts }),
+})
 
 const insertion = (write: Write): AnyBulkWriteOperation<Stored> => ({
   insertOne: { document: { _id: write.id, v: write.version, ...write.set } },

@@ -102,6 +102,28 @@ describe('a server that cannot be reached', () => {
     await server.close()
   })
 
+  it('goes on connecting for others where the signal of one caller fires', async () => {
+    const server = await socketServer()
+    const backend = await open({ url: `mongodb://127.0.0.1:${server.port}/`, connectTimeoutMs: 300 })
+    const impatient = new AbortController()
+    const first = failureOf(backend.connect({ signal: impatient.signal }))
+    const second = failureOf(backend.connect())
+    impatient.abort()
+    expect(await first).toMatchObject({ code: 'ABORTED', backend: 'mongo', operation: 'connect' })
+    expect((await second).code).toMatch(/CONNECTION|TIMEOUT/)
+    await backend.close()
+    await server.close()
+  })
+
+  it('takes two injected clients for two engines, and one client for one', async () => {
+    const clients = [new MongoClient('mongodb://me:hunter2@h1'), new MongoClient('mongodb://me:hunter2@h1')]
+    const ids = await Promise.all([...clients, clients[0]].map(async (client) => (await open({ client })).engineId))
+    expect(new Set(ids).size).toBe(2)
+    expect(ids[2]).toBe(ids[0])
+    expect(ids[0]).toContain('h1:27017')
+    expect(ids[0]).not.toContain('hunter2')
+  })
+
   it('refuses calls before connect and after close', async () => {
     const backend = await open({})
     const scope = { collection: 'c' }
@@ -173,7 +195,7 @@ describe.skipIf(!url)(url ? 'a connection' : 'a connection: not run, VERITAS_MON
 
       const stranger = await open({ ...address, tls: true })
       const error = await failureOf(stranger.connect())
-      expect(error).toMatchObject({ code: 'CONNECTION', outcome: 'not-applied' })
+      expect(error).toMatchObject({ code: 'CONNECTION', retryable: false, outcome: 'not-applied' })
       expect(error.message).toContain(`127.0.0.1:${front.port}`)
       expect(error.message).toContain('tlsCAFile')
       await stranger.close()

@@ -15,6 +15,7 @@ const server = (code: number, message = 'refused', labels: readonly string[] = [
   for (const label of labels) error.addErrorLabel(label)
   return error
 }
+const target = 'db:27017'
 const selection = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:27017'), { name: 'MongoServerSelectionError' })
 
 describe('native errors', () => {
@@ -58,26 +59,42 @@ describe('native errors', () => {
     ],
   ]
   it.each(cases)('%s', (_, native, code, retryable, outcome) => {
-    const error = toVeritasError(native, { role: 'graph', operation: 'upsertNodes', hosts: 'db:27017', write: true })
+    const error = toVeritasError(native, { role: 'graph', operation: 'upsertNodes', target, write: true })
     expect(error).toMatchObject({ code, retryable, outcome, backend: 'mongo', role: 'graph', operation: 'upsertNodes' })
-    if (code === 'CONNECTION') expect(error.message).toContain('db:27017')
+    if (code === 'CONNECTION') expect(error.message).toContain(target)
     if (code === 'RATE_LIMITED') expect(error.retryAfterMs).toBe(34)
   })
 
+  it('of a certificate that is not trusted name the option that helps, and are not worth another try', () => {
+    const distrust = Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
+    const native = new MongoNetworkError('self-signed certificate', { beforeHandshake: true, cause: distrust })
+    const error = toVeritasError(Object.assign(new Error('x', { cause: native }), { name: selection.name }), { target })
+    expect(error).toMatchObject({ code: 'CONNECTION', retryable: false, outcome: 'not-applied' })
+    expect(error.message).toContain('tlsCAFile')
+    expect(error.message).toContain(target)
+  })
+
+  it('of a pool that was cleared because of another connection leave a write unknown', () => {
+    const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' })
+    const native = new MongoNetworkError('cleared', { cause: refused })
+    const cleared = Object.defineProperty(native, 'name', { value: 'PoolClearedOnNetworkError' })
+    expect(toVeritasError(cleared, { target, write: true })).toMatchObject({ code: 'CONNECTION', outcome: 'unknown' })
+  })
+
   it('are never unknown in a read', () => {
-    expect(toVeritasError(new MongoNetworkError('broken'), { write: false }).outcome).toBe('not-applied')
+    expect(toVeritasError(new MongoNetworkError('broken'), { target, write: false }).outcome).toBe('not-applied')
   })
 
   it('that name a connection string do not stay as the cause', () => {
-    expect(toVeritasError(new MongoParseError('mongodb://u:secret@h')).cause).toBeUndefined()
+    expect(toVeritasError(new MongoParseError('mongodb://u:secret@h'), { target }).cause).toBeUndefined()
   })
 
   it('stay what they are where they are VeritasErrors', () => {
     const error = new VeritasError({ code: 'NOT_FOUND', message: 'x' })
-    expect(toVeritasError(error, { operation: 'get' })).toMatchObject({ code: 'NOT_FOUND', operation: 'get' })
+    expect(toVeritasError(error, { target, operation: 'get' })).toMatchObject({ code: 'NOT_FOUND', operation: 'get' })
   })
 
   it('of an abort are ABORTED', () => {
-    expect(toVeritasError(new DOMException('x', 'AbortError')).code).toBe('ABORTED')
+    expect(toVeritasError(new DOMException('x', 'AbortError'), { target }).code).toBe('ABORTED')
   })
 })

@@ -49,6 +49,15 @@ describe.skipIf(!url)(url ? 'what MongoDB makes different' : 'not run: VERITAS_M
     expect(absent.outcomes.map((o) => o.status)).toEqual([...ids.map(() => 'stale'), 'applied'])
   })
 
+  it('refuses a mode that is none, in all that is written with one', async () => {
+    const { relational, graph } = backend.roles
+    const mode = JSON.parse('"upsert"')
+    const code = 'VALIDATION'
+    await expect(relational.upsert({ scope, table: 'rows', records: [], mode })).rejects.toMatchObject({ code })
+    await expect(graph.upsertNodes({ scope, nodes: [], mode })).rejects.toMatchObject({ code })
+    await expect(graph.upsertEdges({ scope, edges: [], mode })).rejects.toMatchObject({ code })
+  })
+
   it('writers that insert the same records at the same moment end with the newest', async () => {
     const { relational } = backend.roles
     for (const size of [3, 40]) {

@@ -54,7 +54,7 @@ it.each([{ numCandidates: 0 }, { numCandidates: 10_001 }, { visibilityDelayMs: -
 
 it('tells a search that was turned away from one that is wrong', () => {
   const overload = Object.assign(new Error('too many searches'), { name: 'MongoServerError', code: 489 })
-  expect(toVeritasError(overload)).toMatchObject({ code: 'RATE_LIMITED', retryable: true })
+  expect(toVeritasError(overload, { target: 'h:1' })).toMatchObject({ code: 'RATE_LIMITED', retryable: true })
   const building = Object.assign(new Error('cannot query vector index x while in state INITIAL_SYNC'), { code: 8 })
   expect(asNotReady(building, 'x')).toMatchObject({ code: 'UNAVAILABLE', retryable: true })
   expect(asNotReady(overload, 'x')).toBe(overload)

@@ -81,7 +81,7 @@ const replaceBatch = async (
   for (let round = 0; waiting.length > 0; round++) {
     const operations = waiting.map(({ set }) => replacement(set))
     const { errors, matched } = await bulk(access, signal, nodes, operations)
-    for (const [i, { error }] of errors) outcomes[(waiting[i] as Item).place] = failed(error)
+    for (const [i, { error }] of errors) outcomes[(waiting[i] as Item).place] = failed(error, access)
     const sent = waiting.filter((_, i) => !errors.has(i))
     if (matched === sent.length) return
     const there = await readVersions(access, signal, nodes, sent)
@@ -94,7 +94,7 @@ const replaceBatch = async (
       else if (stored.ofSet !== set.version) {
         // A source was made, or newer edges were deleted, after the update. Replacing the same edges again changes nothing.
         if (round < mostRounds) left.push(item)
-        outcomes[place] = round < mostRounds ? APPLIED : failed(contention())
+        outcomes[place] = round < mostRounds ? APPLIED : failed(contention(), access)
       }
     }
     waiting = left

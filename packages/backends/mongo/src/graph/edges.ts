@@ -88,7 +88,7 @@ const writeBatch = async (
       }),
     )
     for (const [i, { error }] of errors)
-      for (const { place } of waiting[i]?.items ?? []) outcomes[place] = failed(error)
+      for (const { place } of waiting[i]?.items ?? []) outcomes[place] = failed(error, access)
     const sent = waiting.filter((_, i) => !errors.has(i))
     const all = matched === sent.length
     if (all && mode === 'replace') return
@@ -103,7 +103,10 @@ const writeBatch = async (
       if (late && round < mostRounds) waiting.push(group)
       for (const { edge, place } of items)
         if (!names) outcomes[place] = notFound('source', source)
-        else outcomes[place] = late ? failed(contention()) : outcomeOf(names.get(edgeName(edge)), edge, mode, token)
+        else
+          outcomes[place] = late
+            ? failed(contention(), access)
+            : outcomeOf(names.get(edgeName(edge)), edge, mode, token)
     }
   }
 }

@@ -11,8 +11,7 @@ import {
 } from '@veritas-db/core/contract'
 import type { Collection, Document } from 'mongodb'
 import type { Access } from '../access.js'
-import { toVeritasError } from '../errors.js'
-import { bulk, limits, type Stored } from '../write.js'
+import { bulk, failed, limits, type Stored } from '../write.js'
 import { metadataFields, recordId } from './records.js'
 
 type Patch = Pick<VectorRecord, 'key' | 'ordinal' | 'version' | 'metadata'>
@@ -66,7 +65,7 @@ export const patchRecords = async (
     const versions = new Map(stored.map(({ _id, v }) => [_id, v]))
     for (const [i, { id, version }] of batch.entries()) {
       const failure = errors.get(i)
-      if (failure) outcomes.push({ status: 'failed', error: toVeritasError(failure.error) })
+      if (failure) outcomes.push(failed(failure.error, access))
       else outcomes.push(versions.get(id) === version ? APPLIED : STALE)
     }
   }
