@@ -202,20 +202,15 @@ export class Connection {
     if (there?.isReady) return there
     let opening = this.#opening.get(place)
     if (!opening) {
-      opening = this.#open().finally(() => this.#opening.delete(place))
+      opening = this.#open(place).finally(() => this.#opening.delete(place))
       this.#opening.set(place, opening)
       // The call that waits for it may be aborted meanwhile, and then nobody else looks at a failure.
-      opening.then(
-        (client) => {
-          this.#clients[place] = client
-        },
-        () => undefined,
-      )
+      opening.catch(() => undefined)
     }
     return untilAborted(opening, signal, reasonOf)
   }
 
-  async #open(): Promise<OwnClient> {
+  async #open(place: number): Promise<OwnClient> {
     const { host, port, tls, username, password, database } = this.#config
     const { createClient } = await import('redis')
     const common = {
@@ -239,6 +234,8 @@ export class Connection {
     client.on('error', () => undefined)
     try {
       await this.#within(() => client.connect())
+      // Before it no longer counts as being opened: `close` finds it in one place or the other.
+      this.#clients[place] = client as OwnClient
       return client as OwnClient
     } catch (error) {
       if (client.isOpen) client.destroy()
