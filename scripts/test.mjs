@@ -52,13 +52,21 @@ function printVerified(lines) {
     console.log(
       `  ${backend.padEnd(24)} ${(suites[0].server ?? '').padEnd(26)} ${run.length} suites run: ${sum('passed')} checks passed, ${sum('failed')} failed${undeclared ? `; ${undeclared} suites undeclared` : ''}`,
     )
-    for (const { suite, reason } of suites.filter((s) => s.status === 'skipped'))
-      console.log(`  ${''.padEnd(24)} skipped ${suite}: ${reason}`)
+    const skipped = suites.filter((s) => s.status === 'skipped')
+    for (const reason of new Set(skipped.map((s) => s.reason))) {
+      const which = skipped.filter((s) => s.reason === reason).map((s) => s.suite)
+      console.log(`  ${''.padEnd(24)} skipped ${which.length} (${[...new Set(which.map(family))].join(', ')}): ${reason}`)
+    }
   }
   const tested = new Set(entries.map((entry) => nameOf(entry.backend)))
   const missing = BACKENDS.filter((name) => !tested.has(name))
   if (missing.length > 0)
     console.log(`Not run: ${missing.join(', ')}. Start their servers with: npm run servers -- up ${missing.join(' ')}`)
+}
+
+/** `graph.…` of `graph.nodes`. */
+function family(suite) {
+  return suite.includes('.') ? `${suite.split('.')[0]}.…` : suite
 }
 
 /** `pinecone` of `pinecone (emulator)`. */

@@ -28,7 +28,8 @@ export interface ProbeResult {
 
 /**
  * One connected database. It does not retry, time out, log or cache: the manager's interceptors do.
- * Role objects may be used after `connect` and before `close`.
+ * Role objects may be used after `connect` and before `close`; their capabilities, and whether there is a `unitOfWork`, may depend on
+ * the server, and are final after `connect`.
  */
 export interface Backend<R extends RoleName = never> {
   /** Tells engines apart: two backends with the same one write to the same database. Holds no secret. */
