@@ -55,7 +55,9 @@ function printVerified(lines) {
     const skipped = suites.filter((s) => s.status === 'skipped')
     for (const reason of new Set(skipped.map((s) => s.reason))) {
       const which = skipped.filter((s) => s.reason === reason).map((s) => s.suite)
-      console.log(`  ${''.padEnd(24)} skipped ${which.length} (${[...new Set(which.map(family))].join(', ')}): ${reason}`)
+      console.log(
+        `  ${''.padEnd(24)} skipped ${which.length} (${[...new Set(which.map(family))].join(', ')}): ${reason}`,
+      )
     }
   }
   const tested = new Set(entries.map((entry) => nameOf(entry.backend)))
