@@ -2,6 +2,7 @@ import {
   APPLIED,
   type EdgeRecord,
   type EdgeSet,
+  inParallel,
   type NodeRecord,
   type Outcome,
   prepareRecords,
@@ -15,7 +16,6 @@ import {
 import { LIMITS, setBatches } from './batches.js'
 import { isMissingEnd } from './errors.js'
 import { type Names, vertexId } from './names.js'
-import { inParallel } from './parallel.js'
 import { edgeId, edgePreparer, nodePreparer, type Prepared, toEdgeRow } from './records.js'
 import { EDGE_VERSIONS, NODE_VERSIONS, REPLACE_EDGES } from './scripts.js'
 import type { Session } from './session.js'

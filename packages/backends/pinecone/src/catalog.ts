@@ -2,6 +2,7 @@ import type { Index, IndexModel } from '@pinecone-database/pinecone'
 import {
   type CollectionDefinition,
   type CollectionInfo,
+  inParallel,
   type Metric,
   type Scope,
   VeritasError,
@@ -9,7 +10,6 @@ import {
 import type { Call, Connection } from './connection.js'
 import { misconfigured, missing, refuse } from './errors.js'
 import { indexName, metricOf, NATIVE_METRIC, namespaceOf, parseIndexName, parseNamespace } from './names.js'
-import { inParallel } from './parallel.js'
 import { until } from './wait.js'
 
 /** An index that holds our collections. */

@@ -1,10 +1,8 @@
-import type { Metric } from '@veritas-db/core/contract'
-import { foreignCursor, shortNumbers, VeritasError } from '@veritas-db/core/contract'
+import { foreignCursor, inParallel, type Metric, shortNumbers, VeritasError } from '@veritas-db/core/contract'
 import type { Space } from './catalog.js'
 import type { Call, Connection } from './connection.js'
 import type { NativeFilter } from './filter.js'
 import { parseToken } from './freshness.js'
-import { inParallel } from './parallel.js'
 import { KEY_FIELD } from './records.js'
 import { until } from './wait.js'
 

@@ -8,6 +8,7 @@ import {
   checkUpsertMode,
   checkVectorQuery,
   type FilterNode,
+  inParallel,
   isMatchAll,
   issuesOf,
   type Key,
@@ -28,7 +29,6 @@ import { backendName, refuse } from './errors.js'
 import { filterCapabilities, type NativeFilter, toNativeFilter } from './filter.js'
 import { toToken } from './freshness.js'
 import { versionParts } from './names.js'
-import { inParallel } from './parallel.js'
 import { Reader } from './reader.js'
 import { KEY_FIELD, toMatch, toNativeRecord, toRecord, VERSION_FIELDS } from './records.js'
 

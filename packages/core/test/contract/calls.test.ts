@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CallsUnderWay, untilAborted } from '../../src/contract/calls.js'
+import { CallsUnderWay, inParallel, untilAborted } from '../../src/contract/calls.js'
 import { abortError, throwIfAborted, VeritasError } from '../../src/contract/errors.js'
 
 const failure = (work: Promise<unknown>): Promise<unknown> =>
@@ -72,5 +72,32 @@ describe('abortError', () => {
       outcome: 'unknown',
       message: 'too late',
     })
+  })
+})
+
+describe('inParallel', () => {
+  it('answers in the order of the items, with so many under way at once', async () => {
+    let underWay = 0
+    let most = 0
+    const answers = await inParallel([30, 5, 20, 1], 2, async (delayMs) => {
+      most = Math.max(most, ++underWay)
+      await new Promise((resolve) => setTimeout(resolve, delayMs))
+      underWay--
+      return delayMs * 2
+    })
+    expect([answers, most]).toEqual([[60, 10, 40, 2], 2])
+    expect(await inParallel([], 3, () => Promise.reject(new Error('nothing to do')))).toEqual([])
+  })
+
+  it('starts nothing new after a failure, and waits for what is under way before it throws the first', async () => {
+    const ended: number[] = []
+    const failing = inParallel([1, 2, 3, 4], 2, async (item) => {
+      if (item === 1) throw new Error('first')
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      ended.push(item)
+      throw new Error('second')
+    })
+    await expect(failing).rejects.toThrow('first')
+    expect(ended).toEqual([2])
   })
 })
