@@ -65,7 +65,7 @@ export const prepare = async (server: ServerDefinition, progress: Progress): Pro
   await mkdir(places.folder, { recursive: true })
   if (server.prepare && (await isPrepared(server))) return
   // The lock of an instance keeps nobody else from installing at the same time.
-  if (instanceName())
+  if (server.prepare && instanceName())
     throw new ServerError(`${server.name} is not installed`, { next: `Run: npm run servers -- up ${server.name}` })
   await checkNeeds(server)
   if (!server.prepare) return

@@ -75,6 +75,18 @@ describe.skipIf(missing)('real servers', { timeout: 60_000 }, () => {
     expect((await fetch(`${url}/api/v2/heartbeat`)).status).toBe(200)
   })
 
+  it('starts a second set of the same programs beside the first, which the first knows nothing of', async () => {
+    const first = await env()
+    vi.stubEnv('VERITAS_SERVERS_INSTANCE', 'second')
+    const started = await up(['redis', 'pinecone'])
+    expect(started.map(({ state }) => state)).toEqual(['running', 'running'])
+    expect((await env()).VERITAS_REDIS_URL).not.toBe(first.VERITAS_REDIS_URL)
+    await expect(up(['cozo'])).rejects.toThrow(/cozo is not installed/)
+    await down()
+    vi.stubEnv('VERITAS_SERVERS_INSTANCE', undefined)
+    expect(await env()).toEqual(first)
+  })
+
   it('reports what runs', async () => {
     const [redis] = await status(['redis'])
     expect(redis).toMatchObject({ state: 'running', env: { VERITAS_REDIS_URL: expect.stringMatching(/^redis:/) } })
