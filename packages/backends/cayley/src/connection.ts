@@ -5,8 +5,8 @@ import {
   clientNumber,
   connectWithin,
   Lifecycle,
+  type NamedCall,
   type ProbeResult,
-  type RoleName,
   throwIfAborted,
   untilAborted,
   VeritasError,
@@ -16,14 +16,6 @@ import type { CayleyConfig } from './config.js'
 import { toVeritasError } from './errors.js'
 import { Session } from './session.js'
 import { Transport } from './transport.js'
-
-/** What a call says of itself, for its errors. */
-export interface Call extends CallOptions {
-  readonly operation: string
-  readonly role?: RoleName
-  /** Whether it changes anything. */
-  readonly write?: boolean
-}
 
 /** The HTTP connections to one server. */
 export class Connection {
@@ -76,7 +68,7 @@ export class Connection {
   }
 
   /** Runs one call, which `close` waits for, and explains its errors. */
-  async run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
+  async run<T>(call: NamedCall, work: (session: Session) => Promise<T>): Promise<T> {
     const { signal } = call
     let session: Session | undefined
     try {

@@ -3,8 +3,8 @@ import {
   type CallOptions,
   clientNumber,
   connectWithin,
-  type FailedCall,
   Lifecycle,
+  type NamedCall,
   type ProbeResult,
   throwIfAborted,
   untilAborted,
@@ -26,9 +26,6 @@ export interface Session {
   changed: boolean
   vector(vector: Float32Array): number[]
 }
-
-/** What a call says of itself, for its errors. */
-export type Call = Omit<FailedCall, 'target' | 'changed'> & { readonly operation: string }
 
 /** The way to one server: opened once, and closed when the last call has ended. */
 export class Connection {
@@ -76,7 +73,7 @@ export class Connection {
   }
 
   /** Runs one call, which `close` waits for, and explains its errors. */
-  async run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
+  async run<T>(call: NamedCall, work: (session: Session) => Promise<T>): Promise<T> {
     const { signal } = call
     let session: Session | undefined
     try {

@@ -4,8 +4,8 @@ import {
   clientNumber,
   connectWithin,
   Lifecycle,
+  type NamedCall,
   type ProbeResult,
-  type RoleName,
   throwIfAborted,
   VeritasError,
 } from '@veritas-db/core/contract'
@@ -14,14 +14,6 @@ import type { HugeGraphConfig } from './config.js'
 import { isMissing, Refusal, toVeritasError } from './errors.js'
 import { type Place, Session } from './session.js'
 import { Transport } from './transport.js'
-
-/** What a call says of itself, for its errors. */
-export interface Call extends CallOptions {
-  readonly operation: string
-  readonly role?: RoleName
-  /** Whether it changes anything. */
-  readonly write?: boolean
-}
 
 /** The way to one server: a pool of connections, closed when the last call has ended. */
 export class Connection {
@@ -68,7 +60,7 @@ export class Connection {
   }
 
   /** Runs one call, which `close` waits for, and explains its errors. */
-  async run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
+  async run<T>(call: NamedCall, work: (session: Session) => Promise<T>): Promise<T> {
     const { signal } = call
     let session: Session | undefined
     try {

@@ -3,8 +3,8 @@ import {
   clientNumber,
   connectWithin,
   Lifecycle,
+  type NamedCall,
   type ProbeResult,
-  type RoleName,
   throwIfAborted,
   untilAborted,
   VeritasError,
@@ -27,14 +27,6 @@ const BYTES = { 36: Buffer } as const
 /** Time is limited by the manager's signals; the client's own limit, a signal for each command, takes a fifth of a read's time. */
 const OURS = { timeout: 0 } as const
 const OURS_IN_BYTES = { ...OURS, typeMapping: BYTES } as const
-
-/** What a call says of itself, for its errors. */
-export interface Call extends CallOptions {
-  readonly operation: string
-  readonly role?: RoleName
-  /** Whether it changes anything. */
-  readonly write?: boolean
-}
 
 /** One call, on one connection, so that its commands arrive in order. */
 export class Session {
@@ -174,7 +166,7 @@ export class Connection {
   }
 
   /** Runs one call, which `close` waits for, and explains its errors. */
-  async run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
+  async run<T>(call: NamedCall, work: (session: Session) => Promise<T>): Promise<T> {
     const { signal } = call
     const begun: { session?: Session } = {}
     try {

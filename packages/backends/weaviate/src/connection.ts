@@ -3,8 +3,8 @@ import {
   type CallOptions,
   clientNumber,
   connectWithin,
-  type FailedCall,
   Lifecycle,
+  type NamedCall,
   type ProbeResult,
   throwIfAborted,
   untilAborted,
@@ -27,9 +27,6 @@ export interface Session {
   /** Posts to the REST API what the client has no method for, such as a path like `/batch/objects`. */
   post(path: string, body: unknown): Promise<unknown>
 }
-
-/** What a call says of itself, for its errors. */
-export type Call = Omit<FailedCall, 'target' | 'changed'> & { readonly operation: string }
 
 /** How long a request over gRPC may take before it is asked whether anybody listens, in milliseconds. */
 const WATCH_AFTER_MS = 250
@@ -79,7 +76,7 @@ export class Connection {
   }
 
   /** Runs one call, which `close` waits for, and explains its errors. */
-  async run<T>(call: Call, work: (session: Session) => Promise<T>): Promise<T> {
+  async run<T>(call: NamedCall, work: (session: Session) => Promise<T>): Promise<T> {
     const { signal } = call
     let session: Session | undefined
     try {

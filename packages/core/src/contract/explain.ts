@@ -26,6 +26,9 @@ export interface FailedCall {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What a call says of itself before it is made, for its errors. */
+export type NamedCall = Omit<FailedCall, 'target' | 'changed'> & { readonly operation: string }
+
 /** Makes errors of one product out of native ones. */
 export interface Explainer {
   /** The plugin's name, such as `redis`. */
